@@ -1,0 +1,1 @@
+"""Models and domain rules of Spanlight; no torch, no transformers, no openai."""

@@ -1,0 +1,86 @@
+"""Local, LLM and fused labels of the serving version, counted against gold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from mlworker.schema import NO_ENTITY, Lane, Mention, Scores
+
+from . import gold
+from .fusion import fuse
+from .models import Document, Prediction, Project
+from .suggestions import BATCH, Evidence
+from .training import Impossible
+
+Placed = tuple[int, Mention]
+"""A mention and the document it is in."""
+
+
+@dataclass
+class Counted:
+    documents: int = 0
+    gold: set[Placed] = field(default_factory=set)
+    local: set[Placed] = field(default_factory=set)
+    llm: set[Placed] = field(default_factory=set)
+    fused: set[Placed] = field(default_factory=set)
+    routed: int = 0
+    asked: int = 0
+
+
+def evaluate(project: Project, split: str) -> dict[str, Any]:
+    """Exact-match micro scores over the gold documents of `split`, in percent.
+
+    `routed`: predicted spans and candidates that τ routes. `asked`: those of them that an LLM
+    answered; `llm` scores its answers alone, and is None where there are none. Raises
+    `Impossible` where there is no model, no gold in the split, or gold that is not tagged yet.
+    """
+    threshold = project.threshold()
+    if project.serving is None or threshold is None:
+        raise Impossible("There is no model yet; train one first.")
+    counted = Counted()
+    documents = gold.documents(project, split)
+    while batch := list(islice(documents, BATCH)):
+        evidence = Evidence.read(project, [document.pk for document in batch])
+        if len(evidence.tagged) < len(batch):
+            raise Impossible(f"Some documents of “{split}” are not tagged yet; tag first.")
+        for document in batch:
+            _count(document, evidence, counted)
+    if not counted.documents:
+        raise Impossible(f"There is no gold in the split “{split}”.")
+    return {
+        "project": project.name,
+        "split": split,
+        "documents": counted.documents,
+        "gold": len(counted.gold),
+        "model_version": project.serving.number,
+        "method": project.method,
+        "tau": threshold.tau,
+        "routed": counted.routed,
+        "asked": counted.asked,
+        "local": Scores.count(counted.local, counted.gold).to_json(),
+        "llm": Scores.count(counted.llm, counted.gold).to_json() if counted.asked else None,
+        "fused": Scores.count(counted.fused, counted.gold).to_json(),
+    }
+
+
+def _count(document: Document, evidence: Evidence, counted: Counted) -> None:
+    counted.documents += 1
+    counted.gold |= {(document.pk, mention) for mention in gold.mentions_of(document)}
+    for prediction in evidence.predictions.get(document.pk, []):
+        doubt = evidence.doubt(document.pk, prediction)
+
+        def placed(label: str, at: Prediction = prediction) -> Placed:
+            return document.pk, Mention(at.start, at.end, label)
+
+        if doubt.lane == Lane.MENTION:
+            counted.local.add(placed(doubt.label))
+        if (label := fuse(doubt).label) is not None:
+            counted.fused.add(placed(label))
+        if not doubt.routed:
+            continue
+        counted.routed += 1
+        counted.asked += doubt.answer is not None
+        if doubt.answer not in (None, NO_ENTITY):
+            counted.llm.add(placed(doubt.answer))

@@ -1,0 +1,72 @@
+"""How far a project is, and who works for it: what the pages show in numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Q, QuerySet
+
+from .asked import asked_by
+from .models import Correction, Document, Mention, Prediction, Project, Question, WorkerBeat
+
+
+@dataclass(frozen=True)
+class ProjectFigures:
+    documents: int
+    gold: int
+    to_review: int
+    needing_people: int
+    """Documents in which at least one mention needs a person."""
+    mentions_needing_people: int
+    mentions: int
+    """Mentions of gold."""
+    corrections: int
+    """Decisions by people that changed or settled a mention, not counting those on submit."""
+    routed: int
+    """Predicted spans of documents under review that τ, or their being candidates, routes."""
+    asked: int
+    answered: int
+    unresolved: int
+
+
+def project_figures(project: Project) -> ProjectFigures:
+    status = Document.Status
+    documents = Document.objects.filter(project=project).aggregate(
+        documents=Count("pk"),
+        gold=Count("pk", Q(status=status.GOLD)),
+        to_review=Count("pk", Q(status=status.TAGGED)),
+        needing_people=Count("pk", Q(status=status.TAGGED, needs_count__gt=0)),
+    )
+    mentions = Mention.objects.filter(document__project=project).aggregate(
+        mentions=Count("pk", Q(document__status=status.GOLD, state=Mention.State.ACCEPTED)),
+        mentions_needing_people=Count("pk", Q(state=Mention.State.SUGGESTED, needs_person=True)),
+    )
+    questions = asked_by(project).aggregate(
+        asked=Count("pk"),
+        answered=Count("pk", Q(state=Question.State.ANSWERED)),
+        unresolved=Count("pk", Q(state=Question.State.UNRESOLVED)),
+    )
+    own = Correction.objects.filter(
+        document__project=project, evidence=Correction.Evidence.DECISION
+    )
+    return ProjectFigures(
+        **documents,
+        **mentions,
+        **questions,
+        corrections=own.count(),
+        routed=routed(project).filter(tagging__document__status=status.TAGGED).count(),
+    )
+
+
+def routed(project: Project) -> QuerySet[Prediction]:
+    """The predictions of the serving version that are routed: u > τ, or candidates."""
+    threshold = project.threshold()
+    if threshold is None:
+        return Prediction.objects.none()
+    return Prediction.objects.serving(project).routed(threshold.tau)
+
+
+def workers_seen() -> dict[str, datetime]:
+    """When a worker of each queue last gave a sign of life."""
+    return dict(WorkerBeat.objects.values_list("queue", "seen_at"))

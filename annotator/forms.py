@@ -1,0 +1,146 @@
+"""The forms of the pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from mlworker import schema
+
+from . import formats
+from .models import Document, Project, User
+from .projects import check_labels, create_project, read_labels
+from .review import Decision
+
+NAME_LIMIT = 64
+ROWS = 4
+"""Empty rows for labels that a fresh form shows."""
+
+
+class LabelRow(forms.Form):
+    name = forms.CharField(max_length=NAME_LIMIT, required=False, label="Name")
+    description = forms.CharField(max_length=500, required=False, label="What it means")
+
+
+LabelRows = forms.formset_factory(LabelRow, extra=ROWS, max_num=100)
+
+
+class ProjectForm(forms.Form):
+    """A new project. Its labels come from the rows beside it, or from the pasted text."""
+
+    name = forms.CharField(max_length=100, label="Name")
+    pasted = forms.CharField(
+        required=False, label="Or paste labels as YAML or JSON", widget=forms.Textarea
+    )
+    provider = forms.ChoiceField(label="LLM", required=False)
+
+    def __init__(self, *args: Any, rows: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.rows = rows
+        provider = self.fields["provider"]
+        if isinstance(provider, forms.ChoiceField):
+            provider.choices = provider_choices(None)
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"].strip()
+        if Project.objects.filter(name=name).exists():
+            raise ValidationError("A project of this name exists already.")
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.rows.is_valid():
+            raise ValidationError("Look at the labels again.")
+        pasted = cleaned.get("pasted", "").strip()
+        cleaned["labels"] = read_labels(pasted, "Pasted labels") if pasted else self._typed()
+        return cleaned
+
+    def _typed(self) -> list[schema.Label]:
+        rows = [row.cleaned_data for row in self.rows.forms if row.cleaned_data.get("name")]
+        labels = [schema.Label(row["name"].strip(), row["description"].strip()) for row in rows]
+        check_labels(labels)
+        return labels
+
+    def save(self, owner: User) -> Project:
+        given = self.cleaned_data
+        return create_project(
+            given["name"], given["labels"], owner=owner, provider=given["provider"]
+        )
+
+
+def provider_choices(project: Project | None) -> list[tuple[str, str]]:
+    """The LLMs that can be chosen here: recorded answers only where the project has some."""
+    choices = [(Project.Provider.NONE.value, "No LLM")]
+    if settings.LLM_BASE_URL:
+        choices.append((Project.Provider.OPENAI.value, settings.LLM_MODEL or "The LLM server"))
+    if project is not None and project.recording:
+        choices.append((Project.Provider.RECORDED.value, Project.Provider.RECORDED.label))
+    return choices
+
+
+class LLMForm(forms.Form):
+    provider = forms.ChoiceField(required=False, widget=forms.RadioSelect, label="LLM")
+
+    def __init__(self, project: Project, data: Any = None) -> None:
+        super().__init__(data, initial={"provider": project.provider})
+        provider = self.fields["provider"]
+        if isinstance(provider, forms.ChoiceField):
+            provider.choices = provider_choices(project)
+
+
+SPLITS = [
+    ("none", "Let Spanlight choose what to learn from and what to measure on"),
+    ("train", "To learn from"),
+    ("dev", "To measure on, never to learn from"),
+    ("test", "For a test at the very end"),
+]
+
+
+class UploadForm(forms.Form):
+    file = forms.FileField(label="File", allow_empty_file=True)
+    format = forms.ChoiceField(required=False, label="Format")
+    text_column = forms.CharField(required=False, max_length=100, label="Text column")
+    gold = forms.BooleanField(required=False, label="The mentions in it are gold")
+    split = forms.ChoiceField(required=False, label="What gold is for", choices=SPLITS)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        chosen = self.fields["format"]
+        if isinstance(chosen, forms.ChoiceField):
+            titled = [(name, formats.title(name)) for name in formats.FORMATS]
+            chosen.choices = [("", "Recognise it"), *titled]
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > settings.UPLOAD_LIMIT:
+            limit = settings.UPLOAD_LIMIT // 1_000_000
+            raise ValidationError(f"{file.name} is larger than {limit} MB. Split it into parts.")
+        return file
+
+    def clean_split(self) -> str:
+        return self.cleaned_data["split"] or Document.Split.NONE
+
+
+class DecisionForm(forms.Form):
+    """One decision, as the page or a plain form sends it."""
+
+    id = forms.UUIDField()
+    action = forms.CharField(max_length=10)
+    version = forms.IntegerField(required=False, min_value=0)
+    mention = forms.IntegerField(required=False, min_value=1)
+    start = forms.IntegerField(required=False, min_value=0)
+    end = forms.IntegerField(required=False, min_value=0)
+    label = forms.CharField(required=False, max_length=NAME_LIMIT)
+
+    def decision(self) -> Decision:
+        return Decision(**self.cleaned_data | {"label": self.cleaned_data["label"] or None})
+
+
+class SubmitForm(forms.Form):
+    """The rest of a document, confirmed as it is shown."""
+
+    id = forms.UUIDField()
+    version = forms.IntegerField(required=False, min_value=0)

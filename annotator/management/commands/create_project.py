@@ -1,0 +1,36 @@
+"""manage.py create_project NAME --labels FILE [--llm]"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError, CommandParser
+
+from annotator.management.steps import DatabaseCommand
+from annotator.models import Membership, Project, User
+from annotator.projects import create_project, read_label_file
+
+
+class Command(DatabaseCommand):
+    help = "Makes a project with its labels. Every operator (superuser) becomes its owner."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name")
+        parser.add_argument(
+            "--labels", required=True, type=Path, help="YAML or JSON: a list of name, description"
+        )
+        parser.add_argument("--llm", action="store_true", help="let it ask the configured LLM")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        provider = Project.Provider.OPENAI if options["llm"] else Project.Provider.NONE
+        try:
+            labels = read_label_file(options["labels"])
+            project = create_project(options["name"], labels, provider=provider)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        for operator in User.objects.filter(is_superuser=True):
+            Membership.objects.create(project=project, user=operator, role=Membership.Role.OWNER)
+        names = ", ".join(label.name for label in labels)
+        self.stdout.write(f"Project “{project.name}” with the labels {names}.")

@@ -1,0 +1,31 @@
+"""The database. Import models from here."""
+
+from .asking import LLMCall, Question
+from .corrections import AppendOnlyError, Correction
+from .documents import Document, Import, Mention
+from .jobs import Chunk, Job, WorkerBeat
+from .machine import ModelVersion, Prediction, Tagging, Threshold
+from .people import SignInLink, User
+from .projects import Label, Membership, Project
+
+__all__ = [
+    "AppendOnlyError",
+    "Chunk",
+    "Correction",
+    "Document",
+    "Import",
+    "Job",
+    "LLMCall",
+    "Label",
+    "Membership",
+    "Mention",
+    "ModelVersion",
+    "Prediction",
+    "Project",
+    "Question",
+    "SignInLink",
+    "Tagging",
+    "Threshold",
+    "User",
+    "WorkerBeat",
+]

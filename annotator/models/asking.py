@@ -1,0 +1,113 @@
+"""What was asked of an LLM: questions about spans, and the ledger of requests."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.db import models
+from django.db.models import F, OuterRef, Q
+
+from mlworker import schema
+
+from .documents import Document
+from .jobs import Chunk
+from .projects import Project
+from .scoping import ProjectScopedQuerySet
+
+
+class LLMCall(models.Model):
+    """One HTTP request to an LLM: written before it is sent, settled when its answer is stored."""
+
+    class State(models.TextChoices):
+        SENT = "sent"
+        ANSWERED = "answered"
+        FAILED = "failed"
+        UNKNOWN = "unknown", "unknown: sent, but its answer never came back"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="llm_calls")
+    chunk = models.ForeignKey(Chunk, null=True, on_delete=models.SET_NULL, related_name="calls")
+    attempt = models.PositiveSmallIntegerField()
+    provider = models.CharField(max_length=20)
+    model = models.CharField(max_length=100)
+    prompt_version = models.CharField(max_length=40)
+    state = models.CharField(max_length=8, choices=State, default=State.SENT)
+    questions_count = models.PositiveSmallIntegerField()
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    latency_ms = models.PositiveIntegerField(default=0)
+    raw = models.TextField(blank=True)
+    """What the server said, as it said it, cut at 8 kB."""
+    reason = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    settled_at = models.DateTimeField(null=True)
+
+    objects = ProjectScopedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["chunk", "attempt"], name="one_call_an_attempt"),
+            models.CheckConstraint(
+                condition=Q(state__in=["sent", "answered", "failed", "unknown"]),
+                name="known_call_state",
+            ),
+        ]
+
+
+class QuestionQuerySet(ProjectScopedQuerySet):
+    project_path = "document__project"
+
+    def of_prompt(self, provider: str, model: str, prompt_version: str) -> Self:
+        return self.filter(provider=provider, model=model, prompt_version=prompt_version)
+
+    def answered(self) -> Self:
+        return self.filter(state=Question.State.ANSWERED)
+
+    def about_outer_prediction(self) -> Self:
+        """For `Exists` in a query of predictions: the questions about the same span."""
+        return self.filter(
+            document=OuterRef("tagging__document"), start=OuterRef("start"), end=OuterRef("end")
+        )
+
+
+class Question(models.Model):
+    """One span put to one LLM with one prompt, once: its answer serves every model version."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        ANSWERED = "answered"
+        UNRESOLVED = "unresolved"
+
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="questions")
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    sentence_start = models.PositiveIntegerField()
+    sentence_end = models.PositiveIntegerField()
+    provider = models.CharField(max_length=20)
+    model = models.CharField(max_length=100)
+    prompt_version = models.CharField(max_length=40)
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    answer = models.CharField(max_length=64, blank=True)
+    """A label's name or "O"; empty unless the state is `answered`."""
+    probability = models.FloatField(null=True)
+    reason = models.CharField(max_length=300, blank=True)
+    """Why there is no answer, in plain words."""
+    call = models.ForeignKey(LLMCall, null=True, on_delete=models.SET_NULL, related_name="answers")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = QuestionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["document", "start", "end", "provider", "model", "prompt_version"],
+                name="a_span_is_asked_once",
+            ),
+            models.CheckConstraint(condition=Q(end__gt=F("start")), name="question_span_not_empty"),
+            models.CheckConstraint(
+                condition=Q(state="answered") ^ Q(answer=""), name="answered_means_an_answer"
+            ),
+        ]
+
+    @property
+    def says_no_entity(self) -> bool:
+        return self.answer == schema.NO_ENTITY

@@ -1,0 +1,141 @@
+"""What the local model is and says: versions, thresholds and immutable predictions."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+
+from .documents import Document
+from .projects import Label, Project
+from .scoping import ProjectScopedQuerySet
+
+
+class ModelVersion(models.Model):
+    """A trained model: immutable, a folder below the storage root with a manifest of hashes."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    path = models.CharField(max_length=255, unique=True)
+    encoder = models.CharField(max_length=255)
+    labels = models.JSONField()
+    """The names of the labels that it knows."""
+    train_documents = models.PositiveIntegerField()
+    dev_documents = models.PositiveIntegerField()
+    skipped_mentions = models.PositiveIntegerField()
+    """Gold mentions longer than the model can see, or not aligned with its words."""
+    scores = models.JSONField(null=True)
+    """Precision, recall and F1 on held-out gold, in percent; null without any."""
+    seconds = models.FloatField()
+    gold_at = models.DateTimeField()
+    """When the gold that it learned from was exported."""
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ProjectScopedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="version_numbers_differ"),
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.number}"
+
+
+class Threshold(models.Model):
+    """τ of a model version under one method; the newest row counts."""
+
+    class Origin(models.TextChoices):
+        TRAINING = "training", "held-out gold, before the LLM was asked"
+        INTERSECTION = "intersection", "held-out gold, local model against LLM"
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="thresholds")
+    method = models.CharField(max_length=20)
+    tau = models.FloatField()
+    origin = models.CharField(max_length=12, choices=Origin)
+    intervals = models.JSONField(default=list)
+    """The evidence: accuracy of local model and LLM per interval of uncertainty."""
+    note = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(tau__gte=0, tau__lte=1), name="tau_in_range"),
+        ]
+
+    @property
+    def rests_on_answers(self) -> bool:
+        """Whether the LLM's answers on held-out gold were part of the evidence."""
+        return self.origin == Threshold.Origin.INTERSECTION
+
+
+class Tagging(models.Model):
+    """That a version has read a document: the key that makes storing predictions idempotent."""
+
+    document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="taggings")
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="taggings")
+    method = models.CharField(max_length=20)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["document", "version", "method"], name="one_tagging_a_version"
+            ),
+        ]
+
+
+class PredictionQuerySet(models.QuerySet["Prediction"]):
+    def serving(self, project: Project) -> Self:
+        """What the version that serves `project` says, by the project's method."""
+        return self.filter(tagging__version=project.serving, tagging__method=project.method)
+
+    def routed(self, tau: float) -> Self:
+        """Candidates, and predicted mentions with u > τ."""
+        return self.filter(Q(lane=Prediction.Lane.CANDIDATE) | Q(uncertainty__gt=tau))
+
+
+class Prediction(models.Model):
+    """One scored span of one tagging; never changed."""
+
+    class Lane(models.TextChoices):
+        MENTION = "mention"
+        CANDIDATE = "candidate"
+
+    tagging = models.ForeignKey(Tagging, on_delete=models.CASCADE, related_name="predictions")
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    label = models.ForeignKey(Label, on_delete=models.RESTRICT, related_name="+")
+    """The best label that is an entity, in both lanes."""
+    lane = models.CharField(max_length=9, choices=Lane)
+    probabilities = models.JSONField()
+    """Every label's name, and "O", to its probability."""
+    uncertainty = models.FloatField()
+    sentence_start = models.PositiveIntegerField()
+    sentence_end = models.PositiveIntegerField()
+
+    objects = PredictionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["start"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tagging", "start", "end"], name="one_prediction_a_span"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    end__gt=F("start"),
+                    sentence_start__lte=F("start"),
+                    sentence_end__gte=F("end"),
+                ),
+                name="prediction_inside_its_sentence",
+            ),
+            models.CheckConstraint(
+                condition=Q(uncertainty__gte=0, uncertainty__lte=1), name="uncertainty_in_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(lane__in=["mention", "candidate"]), name="known_lane"
+            ),
+        ]

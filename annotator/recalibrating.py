@@ -1,0 +1,82 @@
+"""Choosing τ anew from held-out gold, as a step of the loop (LinkNER §5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import Exists, Prefetch
+
+from mlworker import schema
+
+from . import gold, suggestions
+from .asked import asked_by
+from .models import Chunk, Document, Job, Mention, Prediction, Project, Tagging, Threshold
+from .training import Impossible, record_threshold
+
+
+def prepare(project: Project) -> list[list[int]]:
+    if project.serving is None:
+        raise Impossible("There is no model yet; train one first.")
+    if not Document.objects.filter(project=project).held_out().exists():
+        raise Impossible("There is no held-out gold to choose τ from; review more documents.")
+    return [[]]
+
+
+def is_due(project: Project) -> bool:
+    """Whether the LLM answered about held-out gold, and τ does not rest on its answers yet."""
+    threshold = project.threshold()
+    if threshold is None or threshold.rests_on_answers:
+        return False
+    answered = asked_by(project).answered()
+    predicted = Prediction.objects.serving(project).filter(
+        lane=Prediction.Lane.MENTION,
+        tagging__document__in=Document.objects.filter(project=project).held_out(),
+    )
+    return predicted.filter(Exists(answered.about_outer_prediction())).exists()
+
+
+def request(chunk: Chunk) -> dict[str, Any]:
+    outcomes = list(held_out(chunk.job))
+    return schema.CalibrateRequest(chunk.pk, chunk.attempts, outcomes).to_json()
+
+
+def held_out(job: Job) -> Iterator[schema.HeldOut]:
+    """Each predicted mention of held-out gold: its uncertainty, and who was right about it."""
+    project = job.project
+    answers = {
+        (q.document_id, q.start, q.end): q.answer for q in asked_by(project).answered().iterator()
+    }
+    taggings = Tagging.objects.filter(
+        version=job.version,
+        method=job.method,
+        document__in=Document.objects.filter(project=project).held_out(),
+    )
+    mentions = Prediction.objects.filter(lane=Prediction.Lane.MENTION).select_related("label")
+    accepted = Mention.objects.accepted().select_related("label")
+    for tagging in taggings.select_related("document").prefetch_related(
+        Prefetch("predictions", mentions), Prefetch("document__mentions", accepted)
+    ):
+        true = {(m.start, m.end): m.label for m in gold.mentions_of(tagging.document)}
+        for p in tagging.predictions.all():
+            right = true.get((p.start, p.end), schema.NO_ENTITY)
+            said = answers.get((tagging.document_id, p.start, p.end))
+            yield schema.HeldOut(
+                uncertainty=p.uncertainty,
+                local_correct=p.label.name == right,
+                llm_correct=None if said is None else said == right,
+            )
+
+
+def store(chunk: Chunk, answer: dict[str, Any]) -> int:
+    """Records τ for the version that the job was about, and rebuilds what it routes."""
+    result = schema.CalibrateResult.from_json(answer)
+    job = chunk.job
+    if job.version is None or not job.is_active:
+        return 0
+    asked = any(interval.asked for interval in result.calibration.intervals)
+    origin = Threshold.Origin.INTERSECTION if asked else Threshold.Origin.TRAINING
+    record_threshold(job.version, job.method, origin, result.calibration)
+    under_review = Document.objects.filter(project=job.project).to_review()
+    suggestions.refresh(job.project, under_review.values_list("pk", flat=True))
+    return 0

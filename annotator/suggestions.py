@@ -1,0 +1,190 @@
+"""Rebuilds what the machine suggests in documents that no person has finished.
+
+Suggestions follow from predictions, answers and τ; whenever one of these changes they are built
+anew. What people decided is not touched, and neither is a span they decided about.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from mlworker.schema import Lane, Routing
+
+from .asked import asked_by
+from .fusion import Doubt, fuse
+from .models import Document, Label, Mention, Prediction, Project, Question, Tagging
+
+BATCH = 200
+ROWS = 500
+"""Mentions in one statement, whose cost grows faster than their number."""
+
+Span = tuple[int, int]
+
+
+@dataclass
+class Evidence:
+    """All that suggestions in a project are built from, read once per batch."""
+
+    tau: float | None
+    llm_allowed: bool
+    labels: dict[str, Label]
+    tagged: set[int] = field(default_factory=set)
+    predictions: dict[int, list[Prediction]] = field(default_factory=lambda: defaultdict(list))
+    questions: dict[tuple[int, int, int], Question] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, project: Project, documents: Iterable[int]) -> Evidence:
+        threshold = project.threshold()
+        evidence = cls(
+            tau=threshold.tau if threshold else None,
+            llm_allowed=project.llm_allowed,
+            labels={label.name: label for label in project.labels.all()},
+        )
+        taggings = Tagging.objects.filter(
+            document__in=documents, version=project.serving, method=project.method
+        )
+        if threshold is not None:
+            evidence.tagged.update(taggings.values_list("document_id", flat=True))
+        predictions = Prediction.objects.filter(tagging__in=taggings)
+        for prediction in predictions.select_related("label", "tagging"):
+            evidence.predictions[prediction.tagging.document_id].append(prediction)
+        for question in asked_by(project).filter(document__in=documents):
+            evidence.questions[question.document_id, question.start, question.end] = question
+        return evidence
+
+    def question(self, document: int, prediction: Prediction) -> Question | None:
+        return self.questions.get((document, prediction.start, prediction.end))
+
+    def doubt(self, document: int, prediction: Prediction) -> Doubt:
+        if self.tau is None:
+            raise ValueError("without τ nothing can be routed")
+        question = self.question(document, prediction)
+        return Doubt(
+            lane=Lane(prediction.lane),
+            label=prediction.label.name,
+            uncertainty=prediction.uncertainty,
+            tau=self.tau,
+            asked=self.llm_allowed,
+            answer=(question.answer or None) if question else None,
+            reason=question.reason if question else "",
+        )
+
+
+def refresh(project: Project, documents: Iterable[int]) -> None:
+    """Rebuilds the suggestions of `documents` (ids). Left alone are gold ones, and those that the
+    serving version has not read yet: what an earlier version suggested stands until then."""
+    ids = list(documents)
+    for at in range(0, len(ids), BATCH):
+        with transaction.atomic():
+            rows = Document.objects.filter(pk__in=ids[at : at + BATCH], project=project)
+            open_rows = list(
+                rows.exclude(status=Document.Status.GOLD)
+                .select_for_update()
+                .without_text()
+                .prefetch_related("mentions")
+            )
+            evidence = Evidence.read(project, [d.pk for d in open_rows])
+            changes = Changes()
+            for document in open_rows:
+                if document.pk in evidence.tagged:
+                    _rebuild(document, evidence, changes)
+            changes.write()
+
+
+@dataclass
+class Changes:
+    """What a rebuild makes of a batch of documents, written at once."""
+
+    gone: list[int] = field(default_factory=list)
+    new: list[Mention] = field(default_factory=list)
+    changed: list[Mention] = field(default_factory=list)
+    documents: list[Document] = field(default_factory=list)
+
+    def write(self) -> None:
+        Mention.objects.filter(pk__in=self.gone).delete()
+        Mention.objects.bulk_create(self.new, batch_size=ROWS)
+        fields = ["source", "needs_person", "maybe", "reason", "prediction", "question"]
+        Mention.objects.bulk_update(self.changed, fields, batch_size=ROWS)
+        fields = ["version", "status", "needs_count", "priority"]
+        Document.objects.bulk_update(self.documents, fields)
+
+
+def _rebuild(document: Document, evidence: Evidence, changes: Changes) -> None:
+    present = list(document.mentions.all())
+    kept = [m for m in present if _stands(m)]
+    old = {_key(m): m for m in present if not _stands(m)}
+    wanted = {_key(m): m for m in _suggest(document, kept, evidence)}
+    for key in old.keys() & wanted.keys():
+        wanted[key].pk = old[key].pk
+    changes.gone += [m.pk for key, m in old.items() if key not in wanted]
+    changes.new += [m for key, m in wanted.items() if key not in old]
+    changes.changed += [m for key, m in wanted.items() if key in old]
+    # Whoever has the page open must see this before submitting what they no longer see.
+    document.version += {_seen(m) for m in old.values()} != {_seen(m) for m in wanted.values()}
+    document.status = Document.Status.TAGGED
+    _weigh(document, [_doubt(m) for m in [*kept, *wanted.values()] if _waits(m)])
+    changes.documents.append(document)
+
+
+def _stands(mention: Mention) -> bool:
+    """Whether a rebuild leaves this one alone: decided, or brought along by an import."""
+    return mention.state != Mention.State.SUGGESTED or mention.source == Mention.Source.IMPORT
+
+
+def _key(mention: Mention) -> tuple[int, int, int]:
+    return mention.start, mention.end, mention.label_id
+
+
+def _seen(mention: Mention) -> tuple[object, ...]:
+    """What a person sees of a suggestion, and what submitting would make of it."""
+    return *_key(mention), mention.source, mention.needs_person, mention.maybe, mention.reason
+
+
+def _suggest(document: Document, kept: list[Mention], evidence: Evidence) -> Iterator[Mention]:
+    taken = [(m.start, m.end) for m in kept if m.state != Mention.State.REJECTED]
+    refused = {(m.start, m.end) for m in kept if m.state == Mention.State.REJECTED}
+    for prediction in evidence.predictions.get(document.pk, []):
+        span = (prediction.start, prediction.end)
+        fused = fuse(evidence.doubt(document.pk, prediction))
+        label = evidence.labels.get(fused.shown or "")
+        if label is None or span in refused or _overlaps(span, taken):
+            continue
+        yield Mention(
+            document=document,
+            start=prediction.start,
+            end=prediction.end,
+            label=label,
+            source=fused.source,
+            needs_person=fused.routing == Routing.HUMAN,
+            maybe=fused.label is None,
+            reason=fused.reason[:300],
+            prediction=prediction,
+            question=evidence.question(document.pk, prediction),
+        )
+
+
+def _overlaps(span: Span, taken: list[Span]) -> bool:
+    return any(span[0] < end and start < span[1] for start, end in taken)
+
+
+def weigh(document: Document) -> None:
+    """Sets what orders the queue, from the stored mentions that need a person (not saved)."""
+    waiting = document.mentions.undecided().filter(needs_person=True)
+    _weigh(document, list(waiting.values_list("prediction__uncertainty", flat=True)))
+
+
+def _waits(mention: Mention) -> bool:
+    return mention.state == Mention.State.SUGGESTED and mention.needs_person
+
+
+def _doubt(mention: Mention) -> float | None:
+    return mention.prediction.uncertainty if mention.prediction else None
+
+
+def _weigh(document: Document, doubts: list[float | None]) -> None:
+    document.needs_count = len(doubts)
+    document.priority = sum(1.0 if u is None else u for u in doubts)

@@ -1,0 +1,102 @@
+"""Training as a step of the loop: gold goes out, a model version and its τ come back."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db.models import Max
+
+from mlworker import schema
+
+from . import gold
+from .models import Chunk, Document, Job, ModelVersion, Project, Threshold
+
+FEWEST_DOCUMENTS = 10
+
+
+class Impossible(Exception):
+    """A step cannot start; the message says what is missing and how to get it."""
+
+
+def documents_missing(project: Project) -> int:
+    """How many more gold documents a training needs to learn from."""
+    have = Document.objects.gold().filter(project=project, split=Document.Split.TRAIN).count()
+    return max(0, FEWEST_DOCUMENTS - have)
+
+
+def prepare(project: Project) -> list[list[int]]:
+    """Raises `Impossible` where there is too little gold to learn from. Training is one chunk."""
+    if missing := documents_missing(project):
+        raise Impossible(
+            f"{FEWEST_DOCUMENTS - missing} gold documents to learn from are too few; review or "
+            f"import at least {missing} more."
+        )
+    return [[]]
+
+
+def request(chunk: Chunk) -> dict[str, Any]:
+    project = chunk.job.project
+    dataset = f"datasets/job-{chunk.job_id}-{chunk.attempts}.jsonl"
+    chunk.job.gold_at = gold.export(project, dataset)
+    chunk.job.save(update_fields=["gold_at"])
+    return schema.TrainRequest(
+        chunk=chunk.pk,
+        attempt=chunk.attempts,
+        dataset=dataset,
+        model=f"models/{uuid.uuid4()}",
+        labels=[label.name for label in project.labels.all()],
+        method=schema.Method(chunk.job.method),
+    ).to_json()
+
+
+def store(chunk: Chunk, answer: dict[str, Any]) -> int:
+    """Records the version with its τ and lets it serve. A cancelled training is dropped."""
+    job = chunk.job
+    if not job.is_active:
+        return 0
+    result = schema.TrainResult.from_json(answer)
+    last = ModelVersion.objects.filter(project=job.project).aggregate(n=Max("number"))["n"]
+    version = ModelVersion.objects.create(
+        project=job.project,
+        number=(last or 0) + 1,
+        path=result.model,
+        encoder=result.encoder,
+        labels=result.labels,
+        train_documents=result.train_texts,
+        dev_documents=result.dev_texts,
+        skipped_mentions=result.skipped_mentions,
+        scores=result.dev.to_json() if result.dev else None,
+        seconds=result.seconds,
+        gold_at=job.gold_at or job.created_at,
+    )
+    record_threshold(version, job.method, Threshold.Origin.TRAINING, result.calibration)
+    Project.objects.filter(pk=job.project_id).update(serving=version)
+    return 0
+
+
+def record_threshold(
+    version: ModelVersion, method: str, origin: str, calibration: schema.Calibration
+) -> Threshold:
+    return Threshold.objects.create(
+        version=version,
+        method=method,
+        tau=calibration.tau,
+        origin=origin,
+        intervals=[interval.to_json() for interval in calibration.intervals],
+        note=calibration.note,
+    )
+
+
+def is_due(project: Project) -> bool:
+    """Whether enough documents were reviewed since the last training began, however it ended."""
+    return project.retrain_after > 0 and documents_until_due(project) == 0
+
+
+def documents_until_due(project: Project) -> int:
+    """How many documents are still to be reviewed before the model learns by itself."""
+    reviewed = Document.objects.gold().filter(project=project, reviewed_at__isnull=False)
+    last = project.jobs.filter(kind=Job.Kind.TRAIN).first()
+    if last is not None:
+        reviewed = reviewed.filter(reviewed_at__gt=last.gold_at or last.created_at)
+    return max(0, project.retrain_after - reviewed.count())

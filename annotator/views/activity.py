@@ -1,0 +1,40 @@
+"""What runs in a project now, and whether there is anybody to do it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from annotator.figures import workers_seen
+from annotator.models import Job, Project
+
+SILENT_AFTER = timedelta(seconds=60)
+STARTED = timezone.now()
+"""When this process began: the workers that started with it may still be loading."""
+QUEUES = {
+    "default": "storing results",
+    "gpu": "training and tagging",
+    "llm": "asking the LLM",
+}
+
+
+def activity_context(project: Project) -> dict[str, object]:
+    """Running jobs, the latest job where it failed, and queues without a worker."""
+    latest = project.jobs.first()
+    failed = latest if latest is not None and latest.state == Job.State.FAILED else None
+    return {
+        "active": list(project.jobs.active()),
+        "failed_job": failed,
+        "silent": silent_queues(project),
+    }
+
+
+def silent_queues(project: Project) -> list[str]:
+    """What nobody does at the moment, in words; the LLM counts only where it may be asked."""
+    seen = workers_seen()
+    since = timezone.now() - SILENT_AFTER
+    if since < STARTED:
+        return []
+    needed = [q for q in QUEUES if q != "llm" or project.llm_allowed]
+    return [QUEUES[q] for q in needed if q not in seen or seen[q] < since]

@@ -1,0 +1,63 @@
+"""The local model of a project: its versions and thresholds, and the jobs that make them."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.db.models import Prefetch
+from django.http import HttpResponse, HttpResponseBadRequest
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from annotator import pipeline
+from annotator.models import Job, Threshold
+
+from .access import Request, find_managed, find_project, project_context
+from .activity import activity_context
+
+NEWEST_FIRST = Prefetch("thresholds", Threshold.objects.order_by("-pk"))
+
+
+@require_safe
+@never_cache
+def model(request: Request, slug: str) -> HttpResponse:
+    project = find_project(request, slug)
+    context = project_context(request, project, "model") | activity_context(project)
+    context |= {
+        "threshold": project.threshold(),
+        "versions": project.versions.prefetch_related(NEWEST_FIRST),
+        "jobs": project.jobs.all()[:15],
+        "gold_count": project.documents.gold().count(),
+        "held_out_count": project.documents.held_out().count(),
+    }
+    if request.htmx:
+        return TemplateResponse(request, "model.html#live", context)
+    return TemplateResponse(request, "model.html", context)
+
+
+@require_POST
+def start(request: Request, slug: str) -> HttpResponse:
+    project = find_managed(request, slug)
+    kind = request.POST.get("kind", "")
+    if kind not in Job.Kind.values:
+        return HttpResponseBadRequest("No such job.")
+    try:
+        pipeline.start(project, kind, request.user)
+    except (pipeline.Busy, pipeline.Impossible) as refusal:
+        messages.error(request, str(refusal))
+    return redirect(_back(request), slug=slug)
+
+
+@require_POST
+def cancel(request: Request, slug: str, pk: int) -> HttpResponse:
+    project = find_managed(request, slug)
+    job = get_object_or_404(project.jobs, pk=pk)
+    if pipeline.cancel(job):
+        messages.info(request, f"{job.get_kind_display()} was cancelled. What it finished is kept.")
+    return redirect(_back(request), slug=slug)
+
+
+def _back(request: Request) -> str:
+    """The page the button was on."""
+    return "annotator:project" if request.POST.get("back") == "project" else "annotator:model"

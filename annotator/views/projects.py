@@ -1,0 +1,119 @@
+"""The list of projects, a new project, and the page of one."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from annotator import training
+from annotator.figures import project_figures
+from annotator.forms import LabelRows, LLMForm, ProjectForm
+from annotator.models import Document, Label, Mention, Project
+
+from .access import Request, find_managed, find_project, project_context
+from .activity import activity_context
+
+GOLD = Document.Status.GOLD
+
+
+@require_safe
+@never_cache
+def projects(request: Request) -> HttpResponse:
+    mine = Project.objects.for_user(request.user).select_related("serving")
+    waiting = Q(documents__status=Document.Status.TAGGED, documents__needs_count__gt=0)
+    rows = mine.annotate(
+        documents_total=Count("documents"),
+        gold_total=Count("documents", filter=Q(documents__status=GOLD)),
+        waiting_total=Count("documents", filter=waiting),
+    )
+    return TemplateResponse(request, "projects.html", {"projects": rows})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def new_project(request: Request) -> HttpResponse:
+    if not request.user.is_superuser:
+        raise PermissionDenied("Only operators create projects.")
+    rows = LabelRows(request.POST or None, prefix="labels")
+    form = ProjectForm(request.POST or None, rows=rows)
+    if form.is_valid():
+        project = form.save(request.user)
+        messages.success(request, f"{project.name} is there. Now bring in some text.")
+        return redirect("annotator:upload", slug=project.slug)
+    context = {"form": form, "rows": rows, "llm_host": llm_host()}
+    return TemplateResponse(
+        request, "new_project.html", context, status=422 if form.is_bound else 200
+    )
+
+
+@require_safe
+@never_cache
+def project(request: Request, slug: str) -> HttpResponse:
+    """The page of a project; htmx polls its live part, quickly while a job runs."""
+    found = find_project(request, slug)
+    context = project_context(request, found, "project") | activity_context(found)
+    figures = project_figures(found)
+    context |= {"figures": figures, "step": _next_step(found, context)}
+    context |= {
+        "threshold": found.threshold(),
+        "labels": _labels(found),
+        "missing": training.documents_missing(found),
+        "until_due": training.documents_until_due(found),
+    }
+    if request.htmx:
+        return TemplateResponse(request, "project.html#live", context)
+    context |= {"llm_form": LLMForm(found), "llm_host": llm_host()}
+    return TemplateResponse(request, "project.html", context)
+
+
+def _next_step(found: Project, context: dict[str, object]) -> str:
+    """The one thing to do now: what the page offers as its main button."""
+    documents = found.documents.all()
+    if context["active"]:
+        return "review" if documents.needing_people().exists() else "wait"
+    if not documents.exists():
+        return "upload"
+    if found.serving is None:
+        return "annotate" if training.documents_missing(found) else "train"
+    if documents.needing_people().exists():
+        return "review"
+    if documents.unread_by(found.serving).exclude(status=GOLD).exists():
+        return "tag"
+    return "confirm" if documents.to_review().exists() else "export"
+
+
+def _labels(found: Project) -> QuerySet[Label]:
+    accepted = Q(mentions__state=Mention.State.ACCEPTED)
+    suggested = Q(mentions__state=Mention.State.SUGGESTED, mentions__maybe=False)
+    labels: QuerySet[Label] = found.labels.annotate(
+        accepted=Count("mentions", filter=accepted),
+        suggested=Count("mentions", filter=suggested),
+    )
+    return labels
+
+
+def llm_host() -> str:
+    """The host that would be sent text; empty where no LLM is set up."""
+    return str(urlsplit(settings.LLM_BASE_URL).netloc)
+
+
+@require_POST
+def choose_llm(request: Request, slug: str) -> HttpResponse:
+    found = find_managed(request, slug)
+    form = LLMForm(found, request.POST)
+    if not form.is_valid():
+        messages.error(request, "That LLM cannot be chosen here.")
+    else:
+        found.provider = form.cleaned_data["provider"]
+        found.save(update_fields=["provider"])
+        messages.success(request, f"LLM: {found.get_provider_display()}.")
+    return redirect("annotator:project", slug=slug)

@@ -1,0 +1,68 @@
+"""All that shapes a local model and its training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlworker.schema import NO_ENTITY
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """What a saved model version must know to be rebuilt.
+
+    `labels` are the entity labels; class 0 is always `NO_ENTITY`. Sizes are in features, widths
+    in words, lengths in sub-words.
+    """
+
+    labels: tuple[str, ...]
+    max_width: int
+    hidden_size: int = 256
+    shape_size: int = 32
+    dropout: float = 0.2
+    window_pieces: int = 256
+    word_pieces: int = 8
+
+    def __post_init__(self) -> None:
+        if not self.labels or NO_ENTITY in self.labels or len(set(self.labels)) < len(self.labels):
+            raise ValueError(f"labels must be distinct, at least one, and never {NO_ENTITY!r}")
+        if self.max_width < 1:
+            raise ValueError(f"max_width must be at least 1, not {self.max_width}")
+        # Two windows share 2 * max_width words; each must hold more than that to move on.
+        if self.window_pieces - 2 < self.word_pieces * (2 * self.max_width + 1):
+            raise ValueError(f"a window of {self.window_pieces} sub-words is too short")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return (NO_ENTITY, *self.labels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The recipe (docs/results.md says what each choice was measured against).
+
+    The number of epochs follows from the size of the corpus: ten, less where that would be more
+    than `most_passes` sentences in all, more where it would be less than `fewest_passes`. Batches
+    of a small corpus are smaller, so that it too is learned in at least `fewest_steps`.
+    """
+
+    encoder_rate: float = 1e-4
+    head_rate: float = 1e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    clip: float = 1.0
+    batch_pieces: tuple[int, int] = (150, 600)
+    fewest_steps: int = 200
+    fewest_passes: int = 1500
+    most_passes: int = 17_000
+    width_coverage: float = 0.99
+    widths: tuple[int, int] = (4, 10)
+
+    def epochs(self, sentences: int) -> int:
+        passes = min(max(10 * sentences, self.fewest_passes), self.most_passes)
+        return max(round(passes / max(sentences, 1)), 3)
+
+    def batch_budget(self, pieces: int, epochs: int) -> int:
+        """Sub-words in a batch, of a corpus that has `pieces` of them."""
+        smallest, largest = self.batch_pieces
+        return min(max(pieces * epochs // self.fewest_steps, smallest), largest)

@@ -1,0 +1,34 @@
+"""Asking an LLM multiple-choice questions about spans; one small module per provider.
+
+A provider is one function. A call makes at most one HTTP request and never raises for what a
+server does: how the request ended is an `Outcome`, and a question that got no usable answer
+comes back unresolved with its reason, never as "no entity".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import cast
+
+from mlworker.llm.outcomes import refused
+from mlworker.schema import AskRequest, AskResult, Outcome
+
+Provider = Callable[[AskRequest], AskResult]
+
+PROVIDERS = {
+    "openai": "mlworker.llm.openai.ask",
+    "recorded": "mlworker.llm.recorded.ask",
+}
+"""Name of a provider → dotted path of its function, imported on first use."""
+
+
+def ask(request: AskRequest) -> AskResult:
+    """Puts `request` to the provider that it names."""
+    path = PROVIDERS.get(request.provider)
+    if path is None:
+        return refused(request, f"there is no LLM provider {request.provider!r}")
+    if not request.questions:
+        return AskResult(request.chunk, request.attempt, Outcome.ANSWERED)
+    module, _, function = path.rpartition(".")
+    return cast("Provider", getattr(import_module(module), function))(request)

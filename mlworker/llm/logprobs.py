@@ -1,0 +1,87 @@
+"""The probability of each chosen option, from the log-probabilities of an answer's tokens.
+
+Whatever a server sends here is optional: where it does not fit the answer, there simply is no
+probability.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+LABEL = re.compile(r'"label"\s*:\s*"([^"\\]*)"')
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of the answer; `alternatives` maps what might have stood there to a probability."""
+
+    text: str
+    probability: float
+    alternatives: dict[str, float]
+
+
+def of_labels(
+    content: str, labels: Sequence[Any], token_logprobs: Any, codes: Iterable[str]
+) -> list[float | None]:
+    """A probability, or None, for each of the `labels` that `content` gives in this order."""
+    unknown: list[float | None] = [None] * len(labels)
+    places = list(LABEL.finditer(content))
+    try:
+        tokens = [_token(entry) for entry in token_logprobs["content"]]
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+        return unknown
+    # An answer may follow tokens that are not part of it, such as a model's thinking.
+    offset = "".join(token.text for token in tokens).rfind(content)
+    if offset < 0 or [place[1] for place in places] != labels:
+        return unknown
+    starts = list(accumulate((len(token.text) for token in tokens), initial=0))
+    known = set(codes)
+    return [
+        _probability(tokens, starts, offset + place.start(1), place[1], known) for place in places
+    ]
+
+
+def _probability(
+    tokens: Sequence[Token], starts: Sequence[int], at: int, code: str, codes: set[str]
+) -> float | None:
+    """The probability of `code`, which stands at character `at` of the joined tokens.
+
+    Where one token holds the whole code, its share among the options that might have stood
+    there; else the product over its tokens.
+    """
+    if code not in codes:
+        return None
+    first, last = bisect_right(starts, at) - 1, bisect_left(starts, at + len(code))
+    if last - first == 1:
+        within = at - starts[first]
+        return _share(tokens[first], within, code, codes)
+    return math.prod(token.probability for token in tokens[first:last])
+
+
+def _share(token: Token, within: int, code: str, codes: set[str]) -> float | None:
+    head, tail = token.text[:within], token.text[within + len(code) :]
+    rivals = {head + other + tail for other in codes} - {token.text}
+    total = token.probability + sum(token.alternatives.get(rival, 0.0) for rival in rivals)
+    return token.probability / total if total else None
+
+
+def _token(entry: Mapping[str, Any]) -> Token:
+    alternatives = entry.get("top_logprobs") or []
+    return Token(
+        str(entry["token"]),
+        _exp(entry["logprob"]),
+        {str(other["token"]): _exp(other["logprob"]) for other in alternatives},
+    )
+
+
+def _exp(logprob: Any) -> float:
+    """Raises `ValueError` for what is not the logarithm of a probability."""
+    if not isinstance(logprob, (int, float)) or math.isnan(logprob):
+        raise ValueError("not a log-probability")
+    return math.exp(min(logprob, 0.0))

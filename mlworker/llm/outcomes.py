@@ -1,0 +1,48 @@
+"""The ways a request to an LLM ends without answers, and text from outside made fit to keep."""
+
+from __future__ import annotations
+
+from mlworker.schema import Answer, AskRequest, AskResult, Outcome
+
+MAX_RAW = 8192
+"""Bytes of a server's reply that are kept for people to read."""
+
+
+def refused(request: AskRequest, reason: str, raw: str = "") -> AskResult:
+    """Asking again will not help; `reason` says what an operator can do."""
+    return AskResult(
+        request.chunk, request.attempt, Outcome.REFUSED, reason=reason, raw=bounded(raw)
+    )
+
+
+def retry(
+    request: AskRequest, reason: str, retry_after: float | None = None, raw: str = ""
+) -> AskResult:
+    """Ask again, not before `retry_after` seconds where the server said so."""
+    return AskResult(
+        request.chunk,
+        request.attempt,
+        Outcome.RETRY,
+        reason=reason,
+        retry_after=retry_after,
+        raw=bounded(raw),
+    )
+
+
+def split(request: AskRequest, reason: str, raw: str = "") -> AskResult:
+    """One question may be at fault: halve the request, or give up a single question."""
+    if len(request.questions) == 1:
+        return unresolved(request, reason, raw)
+    return AskResult(request.chunk, request.attempt, Outcome.SPLIT, reason=reason, raw=bounded(raw))
+
+
+def unresolved(request: AskRequest, reason: str, raw: str = "") -> AskResult:
+    """The server answered, but not one question: all go to a person."""
+    answers = [Answer(question.id, None, reason=reason) for question in request.questions]
+    return AskResult(request.chunk, request.attempt, Outcome.ANSWERED, answers, raw=bounded(raw))
+
+
+def bounded(text: str, size: int = MAX_RAW) -> str:
+    """The first `size` UTF-8 bytes of `text`, without what a database refuses (NUL, surrogates)."""
+    stored = text[:size].replace("\0", "\ufffd").encode("utf-8", "replace")
+    return stored[:size].decode("utf-8", "ignore")

@@ -1,0 +1,84 @@
+"""Which spans are mentions, and which others are worth a question.
+
+Nothing here sees gold: what a person or the LLM is asked depends on the model alone. (Choosing
+missed mentions by looking at gold lifts a score by tens of points and means nothing.)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlworker.uncertainty import Floats
+
+MASS_FLOOR = 0.05
+"""A span with less entity mass 1 - p(O) is never looked at again."""
+
+
+@dataclass(frozen=True)
+class Spans:
+    """A sentence's spans that have any entity mass to speak of.
+
+    *Shapes:* first, last (n,), word indices, both inclusive; probabilities (n, C), class 0 = O.
+    """
+
+    first: NDArray[np.integer]
+    last: NDArray[np.integer]
+    probabilities: Floats
+
+    @property
+    def mass(self) -> Floats:
+        """1 - p(O). *Shape:* (n,)."""
+        mass: Floats = 1 - self.probabilities[:, 0]
+        return mass
+
+
+def mentions(spans: Spans) -> list[int]:
+    """The spans predicted as mentions: no two overlap, the more probable one wins."""
+    best = spans.probabilities.argmax(axis=1)
+    found = np.flatnonzero(best)
+    return _without_overlap(spans, found, spans.probabilities[found, best[found]], [])
+
+
+def candidates(sentences: Sequence[Spans], per_100: float) -> list[list[int]]:
+    """For each sentence the spans called "no entity" but not surely, `per_100` sentences a few.
+
+    Ranked by entity mass over all sentences at once; one per group of overlapping spans, none
+    that overlaps a mention. The budget is rounded up, so that a lone sentence is looked at too.
+    """
+    ranked: list[tuple[float, int, int]] = []
+    for number, spans in enumerate(sentences):
+        unsure = (spans.probabilities.argmax(axis=1) == 0) & (spans.mass >= MASS_FLOOR)
+        open_spans = np.flatnonzero(unsure)
+        mass = spans.mass[open_spans]
+        free = _without_overlap(spans, open_spans, mass, mentions(spans))
+        ranked += [(-float(spans.mass[i]), number, i) for i in free]
+    chosen: list[list[int]] = [[] for _ in sentences]
+    for _, number, i in sorted(ranked)[: math.ceil(len(sentences) * per_100 / 100)]:
+        chosen[number].append(i)
+    return chosen
+
+
+def _without_overlap(
+    spans: Spans, indices: NDArray[np.integer], scores: Floats, taken: Iterable[int]
+) -> list[int]:
+    """Of `indices`, greedily the best by `scores` that overlap neither each other nor `taken`."""
+    used: set[int] = set()
+    for i in taken:
+        used.update(_words(spans, i))
+    kept = []
+    # Ties go to the earlier, then the shorter span: the order in which spans are listed.
+    for i in map(int, indices[np.argsort(-scores, kind="stable")]):
+        words = _words(spans, i)
+        if used.isdisjoint(words):
+            used.update(words)
+            kept.append(i)
+    return kept
+
+
+def _words(spans: Spans, i: int) -> range:
+    return range(int(spans.first[i]), int(spans.last[i]) + 1)

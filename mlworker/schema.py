@@ -1,0 +1,339 @@
+"""The wire contract between `annotator` and `mlworker`: plain dataclasses, JSON on the wire.
+
+This is the only module of `mlworker` that `annotator` imports, so it holds nothing but the
+standard library. Offsets are half-open `[start, end)` in Unicode code points of the stored text.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any, Self
+
+NO_ENTITY = "O"
+"""The name of "not an entity" among label names; no label may carry it."""
+
+PROMPT = "choice.v1"
+"""The prompt that questions are asked with: the name of a file in `mlworker/llm/prompts/`."""
+
+
+class Method(StrEnum):
+    """How the uncertainty of a span is measured."""
+
+    LEAST_CONFIDENCE = "least_confidence"
+    ENTROPY = "entropy"
+
+
+class Lane(StrEnum):
+    """Why a span is looked at: predicted as a mention, or "no entity" but not surely."""
+
+    MENTION = "mention"
+    CANDIDATE = "candidate"
+
+
+class Routing(StrEnum):
+    """Who decides a span: the local model alone, the LLM, or a person."""
+
+    ACCEPT = "accept"
+    LLM = "llm"
+    HUMAN = "human"
+
+
+class Message:
+    """Base of all that travels: `to_json` and `from_json` are exact inverses."""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(typing.cast("Any", self))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Raises `ValueError` where a field is missing, unknown, or not of its type."""
+        return typing.cast("Self", _decode(cls, data))
+
+
+@dataclass(frozen=True)
+class Label(Message):
+    name: str
+    description: str = ""
+
+
+@dataclass(frozen=True, order=True)
+class Mention(Message):
+    """A span with a label."""
+
+    start: int
+    end: int
+    label: str
+
+
+@dataclass(frozen=True)
+class Text(Message):
+    """A document as the ML core sees it.
+
+    `tokens` are the words' offsets where the corpus came tokenised (CoNLL); each line of such a
+    text is one sentence. `mentions` are gold and given for training and evaluation only.
+    """
+
+    id: int
+    text: str
+    tokens: list[tuple[int, int]] | None = None
+    mentions: list[Mention] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ScoredSpan(Message):
+    """What a model version says about one span.
+
+    `label` is the best label that is an entity, in both lanes; `probabilities` maps every label
+    and `NO_ENTITY` to its probability; `sentence_start`/`sentence_end` bound the sentence that
+    holds the span, which is all that an LLM is ever shown.
+    """
+
+    start: int
+    end: int
+    label: str
+    lane: Lane
+    probabilities: dict[str, float]
+    uncertainty: float
+    sentence_start: int
+    sentence_end: int
+
+
+@dataclass(frozen=True)
+class TaggedText(Message):
+    id: int
+    spans: list[ScoredSpan]
+
+
+@dataclass(frozen=True)
+class Work(Message):
+    """What names a piece of work: its chunk, and which attempt at it this is."""
+
+    chunk: int
+    attempt: int
+
+
+@dataclass(frozen=True)
+class TagRequest(Work):
+    model: str
+    method: Method
+    texts: list[Text]
+    candidates_per_100: float = 20.0
+
+
+@dataclass(frozen=True)
+class TagResult(Work):
+    texts: list[TaggedText]
+
+
+@dataclass(frozen=True)
+class TrainRequest(Work):
+    """`dataset` and `model` are paths below the storage root; `dataset` is JSON lines of `Text`
+    with a further key `split` (`train` or `dev`)."""
+
+    dataset: str
+    model: str
+    labels: list[str]
+    method: Method
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Scores(Message):
+    """Exact-match micro scores over mentions, in percent."""
+
+    precision: float
+    recall: float
+    f1: float
+
+    @classmethod
+    def count(cls, predicted: Iterable[Any], gold: Iterable[Any]) -> Self:
+        """Scores of a set of predicted mentions (any hashable) against a set of gold ones."""
+        found, true = set(predicted), set(gold)
+        hits = len(found & true)
+        precision = 100 * hits / len(found) if found else 0.0
+        recall = 100 * hits / len(true) if true else 0.0
+        f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
+        return cls(round(precision, 2), round(recall, 2), round(f1, 2))
+
+
+@dataclass(frozen=True)
+class HeldOut(Message):
+    """A held-out span: how unsure the local model was, and who was right about it.
+
+    `llm_correct` is None where the LLM has not answered.
+    """
+
+    uncertainty: float
+    local_correct: bool
+    llm_correct: bool | None = None
+
+
+@dataclass(frozen=True)
+class Interval(Message):
+    """Accuracy of local model and LLM over the spans with `low` < uncertainty ≤ `high`."""
+
+    low: float
+    high: float
+    spans: int
+    local_accuracy: float | None
+    asked: int
+    llm_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Calibration(Message):
+    """A threshold and the evidence it rests on (LinkNER §5.3, Fig. 5)."""
+
+    tau: float
+    intervals: list[Interval]
+    note: str
+
+
+@dataclass(frozen=True)
+class TrainResult(Work):
+    """`dev` holds the held-out scores (None without dev texts) of the version that was saved."""
+
+    model: str
+    encoder: str
+    labels: list[str]
+    train_texts: int
+    dev_texts: int
+    skipped_mentions: int
+    dev: Scores | None
+    seconds: float
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class CalibrateRequest(Work):
+    outcomes: list[HeldOut]
+
+
+@dataclass(frozen=True)
+class CalibrateResult(Work):
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class Question(Message):
+    """One multiple-choice question: which label has `context[start:end]`?"""
+
+    id: int
+    context: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class AskRequest(Work):
+    """One request to an LLM: several questions with the same options."""
+
+    provider: str
+    model: str
+    prompt: str
+    labels: list[Label]
+    questions: list[Question]
+
+
+@dataclass(frozen=True)
+class Answer(Message):
+    """`label` is a label's name, `NO_ENTITY`, or None where the question stays unresolved, and
+    then `reason` says why. `probability` is the LLM's own, where the server gives it."""
+
+    id: int
+    label: str | None
+    probability: float | None = None
+    reason: str = ""
+
+
+class Outcome(StrEnum):
+    """How a request to an LLM ended, and so what becomes of its questions."""
+
+    ANSWERED = "answered"
+    """The server answered; each question has its `Answer` (some may be unresolved)."""
+    RETRY = "retry"
+    """Rate limit, time-out, server or connection error: try again later."""
+    SPLIT = "split"
+    """The server refused the request; one question may be at fault, so halve it."""
+    REFUSED = "refused"
+    """Asking again will not help: no key, wrong key, no server configured."""
+
+
+@dataclass(frozen=True)
+class AskResult(Work):
+    outcome: Outcome
+    answers: list[Answer] = field(default_factory=list)
+    reason: str = ""
+    retry_after: float | None = None
+    raw: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    latency_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Failure(Work):
+    """What a task answers when it could not do its work; `error` is fit to be shown."""
+
+    error: str
+
+
+@dataclass(frozen=True)
+class Progress(Work):
+    done: int
+    total: int
+    note: str
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def _decode(kind: Any, value: Any) -> Any:
+    """`value` (parsed JSON) as an instance of the type `kind`."""
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        given = next(a for a in args if a is not types.NoneType)
+        return None if value is None else _decode(given, value)
+    if origin is not None:
+        return _decode_container(origin, args, value)
+    if is_dataclass(kind):
+        return _decode_message(typing.cast("type", kind), value)
+    if kind is float:
+        return float(_of((int, float), value))
+    if issubclass(kind, StrEnum):
+        return kind(value)
+    return _of(kind, value)
+
+
+def _decode_container(origin: Any, args: tuple[Any, ...], value: Any) -> Any:
+    if origin is list:
+        return [_decode(args[0], item) for item in _of(list, value)]
+    if origin is dict:
+        return {str(key): _decode(args[1], item) for key, item in _of(dict, value).items()}
+    items = _of((list, tuple), value)
+    return tuple(_decode(kind, item) for kind, item in zip(args, items, strict=True))
+
+
+def _of(kind: Any, value: Any) -> Any:
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"expected {kind}, not {value!r:.80}")
+    return value
+
+
+def _decode_message(cls: type, data: Any) -> Any:
+    hints = _hints(cls)
+    unknown = _of(Mapping, data).keys() - hints.keys()
+    if unknown:
+        raise ValueError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}")
+    given = {f.name: _decode(hints[f.name], data[f.name]) for f in fields(cls) if f.name in data}
+    try:
+        return cls(**given)
+    except TypeError as error:
+        raise ValueError(f"{cls.__name__}: {error}") from error

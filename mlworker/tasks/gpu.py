@@ -1,0 +1,79 @@
+"""The tasks of the queue `gpu`: tag, train, calibrate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from celery import shared_task
+
+from mlworker import inference, progress, storage
+from mlworker.calibration import calibrate as choose_tau
+from mlworker.schema import (
+    CalibrateRequest,
+    CalibrateResult,
+    TagRequest,
+    TagResult,
+    Text,
+    TrainRequest,
+    TrainResult,
+)
+from mlworker.tasks.envelope import envelope
+from mlworker.training import Corpus
+from mlworker.training import train as train_model
+
+
+@shared_task(name="mlworker.tag", acks_late=False)
+@envelope(TagRequest)
+def tag(request: TagRequest) -> TagResult:
+    folder = storage.resolve(request.model)
+    tagged = inference.tag(folder, request.texts, request.method, request.candidates_per_100)
+    return TagResult(request.chunk, request.attempt, tagged)
+
+
+@shared_task(name="mlworker.train", acks_late=False)
+@envelope(TrainRequest)
+def train(request: TrainRequest) -> TrainResult:
+    split: dict[str, list[Text]] = {"train": [], "dev": []}
+    for name, text in _dataset(storage.resolve(request.dataset)):
+        split[name].append(text)
+    trained = train_model(
+        Corpus(tuple(request.labels), split["train"], split["dev"]),
+        storage.resolve(request.model),
+        seed=request.seed,
+        report=progress.reporter(request),
+    )
+    return TrainResult(
+        chunk=request.chunk,
+        attempt=request.attempt,
+        model=request.model,
+        encoder=trained.encoder,
+        labels=request.labels,
+        train_texts=len(split["train"]),
+        dev_texts=len(split["dev"]),
+        skipped_mentions=trained.skipped_mentions,
+        dev=trained.dev,
+        seconds=trained.seconds,
+        calibration=trained.calibrations[request.method],
+    )
+
+
+@shared_task(name="mlworker.calibrate", acks_late=False)
+@envelope(CalibrateRequest)
+def calibrate(request: CalibrateRequest) -> CalibrateResult:
+    return CalibrateResult(request.chunk, request.attempt, choose_tau(request.outcomes))
+
+
+def _dataset(path: Path) -> Iterator[tuple[str, Text]]:
+    """Split and text of each line; `ValueError`, with its number, where one is neither."""
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                row = json.loads(line)
+                split = row.pop("split")
+                if split not in ("train", "dev"):
+                    raise ValueError(f"split must be train or dev, not {split!r}")
+                yield split, Text.from_json(row)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise ValueError(f"{path.name}:{number}: {error}") from error

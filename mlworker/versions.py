@@ -1,0 +1,139 @@
+"""Model versions on disk: immutable folders of safetensors and JSON with a SHA-256 manifest.
+
+A version holds all that tagging needs, its encoder and vocabulary too. It appears whole or not
+at all, and a file that has changed since is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from transformers import BertConfig, BertModel
+
+from mlworker.config import ModelConfig
+from mlworker.data import WordPieces
+from mlworker.encoders import TOKENIZER, WEIGHTS, sha256
+from mlworker.model import SpanClassifier
+
+CONFIG = "config.json"
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+
+class DamagedVersionError(ValueError):
+    """A model version's files are missing or not what its manifest says."""
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """A model version in memory, on the device that it computes on."""
+
+    config: ModelConfig
+    classifier: SpanClassifier
+    word_pieces: WordPieces
+
+    @property
+    def device(self) -> torch.device:
+        return self.classifier.output.weight.device
+
+
+def save(model: LocalModel, folder: Path, facts: Mapping[str, Any]) -> None:
+    """Writes a version in half precision; `facts` go into its config.json beside the sizes.
+
+    An older version in `folder` is replaced: only a repeated attempt at the same one has it.
+    """
+    state = {
+        name: tensor.detach().cpu().half().contiguous()
+        for name, tensor in model.classifier.state_dict().items()
+    }
+    config = {
+        "format": FORMAT,
+        "model": asdict(model.config),
+        "encoder": model.classifier.encoder.config.to_dict(),
+        **facts,
+    }
+    with _written_whole(folder) as draft:
+        save_file(state, draft / WEIGHTS)
+        (draft / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
+        # safetensors lets only its own user read; who may read the rest may read this too.
+        (draft / WEIGHTS).chmod((draft / CONFIG).stat().st_mode)
+        model.word_pieces.tokenizer.save(str(draft / TOKENIZER))
+        sums = {file.name: sha256(file) for file in sorted(draft.iterdir())}
+        (draft / MANIFEST).write_text(json.dumps({"sha256": sums}, indent=1), encoding="utf-8")
+
+
+def load(folder: Path) -> LocalModel:
+    """The version in `folder`, in float32 on the CPU, ready to tag.
+
+    Raises `DamagedVersionError` where a file is missing or its SHA-256 is not the manifest's.
+    """
+    verify(folder)
+    facts = read_config(folder)
+    sizes = facts["model"]
+    config = ModelConfig(**{**sizes, "labels": tuple(sizes["labels"])})
+    encoder = BertModel(BertConfig(**facts["encoder"]), add_pooling_layer=False)
+    classifier = SpanClassifier(config, encoder)
+    state = load_file(folder / WEIGHTS)
+    classifier.load_state_dict({name: tensor.float() for name, tensor in state.items()})
+    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+    return LocalModel(config, classifier.eval(), WordPieces(tokenizer, config.word_pieces))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    if facts.get("format") != FORMAT:
+        raise DamagedVersionError(f"{folder.name} has format {facts.get('format')!r}, not {FORMAT}")
+    return facts
+
+
+def verify(folder: Path) -> None:
+    try:
+        sums = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"]
+        changed = [
+            name for name in (WEIGHTS, CONFIG, TOKENIZER) if sha256(folder / name) != sums[name]
+        ]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DamagedVersionError(
+            f"model version {folder.name} is not complete: bring its files back, or train again"
+        ) from error
+    if changed:
+        raise DamagedVersionError(
+            f"model version {folder.name}: {', '.join(changed)} has changed; "
+            "bring it back as it was, or train again"
+        )
+
+
+@contextmanager
+def _written_whole(folder: Path) -> Iterator[Path]:
+    """A draft folder beside `folder` that takes its place once everything is on the disk."""
+    draft = folder.parent / f".{folder.name}.{uuid.uuid4().hex}"
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+        for path in [*draft.iterdir(), draft]:
+            _flush(path)
+        if folder.exists():
+            shutil.rmtree(folder)
+        draft.rename(folder)
+        _flush(folder.parent)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

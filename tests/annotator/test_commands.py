@@ -1,0 +1,240 @@
+"""What the user types: figures as JSON, and errors that say what to do."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from annotator.models import Document, Job, Project, SignInLink, User
+from mlworker.schema import Outcome
+from mlworker.tasks import gpu, llm
+from tests import factories
+from tests.annotator import workers
+
+pytestmark = pytest.mark.django_db
+
+LABELS = "- name: person\n  description: People.\n- place\n"
+
+
+@pytest.fixture
+def project() -> Project:
+    return factories.make_project("Letters")
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, storage: Path) -> None:
+    """Model and LLM that find and say the same in every text."""
+
+    def task(make: Any) -> Any:
+        return lambda request: {"ok": make(request).to_json()}
+
+    found = (("Ada", "person", 0.1), ("Oslo", "place", 0.7))
+    monkeypatch.setattr(gpu, "train", task(workers.train))
+    monkeypatch.setattr(gpu, "tag", task(lambda request: workers.tag(request, *found)))
+    monkeypatch.setattr(
+        llm, "ask", task(lambda request: workers.answer(request, Ada="person", Oslo="place"))
+    )
+
+
+def call(name: str, *given: str) -> str:
+    out = StringIO()
+    call_command(name, *given, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def figures(name: str, *given: str) -> dict[str, Any]:
+    lines = call(name, *given, "--json").splitlines()
+    assert len(lines) == 1
+    parsed: dict[str, Any] = json.loads(lines[0])
+    return parsed
+
+
+def gold(project: Project, train: int = 10, dev: int = 2, test: int = 1) -> None:
+    splits = ["train"] * train + ["dev"] * dev + ["test"] * test
+    for number, split in enumerate(splits):
+        document = factories.make_document(
+            project, f"Ada saw Oslo {number}.", status="gold", split=split
+        )
+        factories.make_mention(document, "Ada", "person", state="accepted")
+
+
+def test_the_whole_loop(project: Project, machine: None, tmp_path: Path) -> None:
+    Project.objects.update(provider=Project.Provider.RECORDED, recording="demo")
+    gold(project)
+    factories.make_document(project, "Ada left Oslo.")
+    trained = figures("train", "Letters")
+    assert trained == {
+        "version": 1,
+        "train_documents": 10,
+        "dev_documents": 2,
+        "seconds": 1.0,
+        "dev_precision": 50.0,
+        "dev_recall": 60.0,
+        "dev_f1": 54.55,
+        "tau": 0.4,
+    }
+    assert figures("tag", "letters") == {
+        "documents": 4,
+        "to_review": 1,
+        "mentions_needing_people": 1,
+    }
+    linked = figures("link", "Letters")
+    assert (linked["asked"], linked["answered"], linked["unresolved"]) == (6, 6, 0)
+    kinds = list(Job.objects.order_by("pk").values_list("kind", flat=True))
+    assert kinds == ["train", "tag", "link", "recalibrate", "link"]
+    recalibrated = figures("recalibrate", "Letters")
+    assert recalibrated["method"] == "least_confidence"
+    assert recalibrated["tau"] == linked["tau"]
+    assert "held-out spans" in recalibrated["note"]
+    counted = figures("evaluate", "Letters", "--split", "dev")
+    assert set(counted) == {
+        "project",
+        "split",
+        "documents",
+        "gold",
+        "model_version",
+        "method",
+        "tau",
+        "routed",
+        "asked",
+        "local",
+        "llm",
+        "fused",
+    }
+    assert (counted["documents"], counted["gold"]) == (2, 2)
+    file = tmp_path / "out.jsonl"
+    exported = figures("export", "Letters", str(file), "--format", "jsonl")
+    assert exported == {"file": str(file), "documents": 14, "mentions_left_out": 0}
+    assert len(file.read_text().splitlines()) == 14
+
+
+def test_a_silent_llm_ends_the_command_too(
+    project: Project, machine: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Project.objects.update(provider=Project.Provider.RECORDED, recording="demo")
+    gold(project)
+    call("train", "Letters")
+    call("tag", "Letters")
+    monkeypatch.setattr(llm, "ask", lambda r: {"ok": workers.answer(r).to_json()})
+    assert figures("link", "Letters")["answered"] == 0
+    assert figures("link", "Letters")["tau"] == 0.4
+    refused = {"reason": "The key is wrong. Set LLM_API_KEY."}
+    monkeypatch.setattr(
+        llm, "ask", lambda r: {"ok": workers.outcome(r, Outcome.REFUSED, **refused).to_json()}
+    )
+    with pytest.raises(CommandError, match=r"Asking the LLM ended failed: The key is wrong"):
+        call("link", "Letters")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["train", "Nowhere"], "There is no project “Nowhere”. Projects: Letters."),
+        (["train", "Letters"], "0 gold documents to learn from are too few"),
+        (["tag", "Letters"], "There is no model yet; train one first."),
+        (["link", "Letters"], "This project asks no LLM."),
+        (["recalibrate", "Letters"], "There is no model yet"),
+        (["evaluate", "Letters"], "There is no model yet"),
+        (["sign_in_link", "nobody"], "There is no active user “nobody”."),
+        (["export", "Letters", "/nowhere/x", "--format", "jsonl"], "No such file or directory"),
+        (["import_corpus", "Letters", "/nowhere/x.txt"], "/nowhere/x.txt: No such file"),
+        (["create_project", "New", "--labels", "/nowhere"], "/nowhere: No such file or directory"),
+    ],
+)
+def test_errors_say_what_to_do(project: Project, given: list[str], says: str) -> None:
+    with pytest.raises(CommandError) as error:
+        call(*given)
+    assert says in str(error.value)
+
+
+def test_a_project_is_made_with_its_operators_as_owners(tmp_path: Path) -> None:
+    operator = factories.make_user(is_superuser=True)
+    factories.make_user()
+    file = tmp_path / "labels.yaml"
+    file.write_text(LABELS)
+    assert "person, place" in call("create_project", "New", "--labels", str(file), "--llm")
+    project = Project.objects.get()
+    assert (project.provider, project.memberships.get().user) == ("openai", operator)
+    with pytest.raises(CommandError, match="already exists"):
+        call("create_project", "New", "--labels", str(file))
+    file.write_text("- O")
+    with pytest.raises(CommandError, match="not an entity"):
+        call("create_project", "Other", "--labels", str(file))
+    assert Project.objects.count() == 1
+
+
+def test_files_come_in_one_by_one(project: Project, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.conll", tmp_path / "bad.conll"
+    good.write_text("Ada B-person\n\nBo B-person\n")
+    bad.write_text("Ada B-person\nmet\n")
+    options = ["--format", "conll", "--gold", "--split", "train"]
+    assert figures("import_corpus", "Letters", str(good), *options) == {
+        "files": 1,
+        "documents": 2,
+    }
+    with pytest.raises(CommandError, match=r"bad.conll, line 2: .*Nothing of this file"):
+        call("import_corpus", "Letters", str(bad), *options)
+    with pytest.raises(CommandError, match="This file is already here"):
+        call("import_corpus", "Letters", str(good), *options)
+    assert {(d.status, d.split) for d in Document.objects.all()} == {("gold", "train")}
+
+
+def test_a_file_whose_name_is_no_utf_8_comes_in(project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "caf\udce9.txt"
+    file.write_text("Ada")
+    call("import_corpus", "Letters", str(file))
+    assert Document.objects.get().name == "caf?.txt:1"
+
+
+def test_a_failed_export_leaves_the_file_that_was_there(project: Project, tmp_path: Path) -> None:
+    factories.make_document(project)
+    (tmp_path / "there").mkdir()
+    with pytest.raises(CommandError):
+        call("export", "Letters", str(tmp_path / "there"), "--format", "jsonl")
+    assert list(tmp_path.iterdir()) == [tmp_path / "there"]
+
+
+def test_the_first_start_makes_admin_and_demo_once() -> None:
+    link = call("first_start").strip()
+    admin = User.objects.get()
+    assert (admin.is_superuser, admin.has_usable_password()) == (True, False)
+    assert Project.objects.get().role_of(admin) == "owner"
+    assert SignInLink.redeem(link.rstrip("/").rpartition("/")[2]) == admin
+    assert call("first_start") == ""
+    assert Project.objects.count() == 1
+
+
+def test_somebody_locked_out_gets_a_new_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "8123")
+    user = factories.make_user("ada")
+    link = call("sign_in_link", "ada").strip()
+    assert link.startswith("http://127.0.0.1:8123/")
+    assert SignInLink.redeem(link.rstrip("/").rpartition("/")[2]) == user
+    user.is_active = False
+    user.save()
+    with pytest.raises(CommandError, match="no active user"):
+        call("sign_in_link", "ada")
+
+
+def test_plain_output_is_a_figure_a_line(project: Project, machine: None) -> None:
+    factories.make_version(project)
+    factories.make_document(project, "Ada left Oslo.")
+    assert call("tag", "Letters") == "documents: 1\nto_review: 1\nmentions_needing_people: 1\n"
+
+
+def test_a_folder_without_spanlight_is_told(tmp_path: Path, settings: Any) -> None:
+    settings.DATA_DIR = tmp_path
+    before = connection.settings_dict["NAME"]
+    connection.settings_dict["NAME"] = str(tmp_path / "missing.sqlite3")
+    try:
+        with pytest.raises(CommandError, match=r"There is no Spanlight in .* Set DATA_DIR"):
+            call_command("sign_in_link", "admin")
+    finally:
+        connection.settings_dict["NAME"] = before
+    assert list(tmp_path.iterdir()) == []

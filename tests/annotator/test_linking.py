@@ -1,0 +1,304 @@
+"""What the LLM is asked, what it is shown, and what becomes of whatever it says."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from annotator import linking, pipeline
+from annotator.models import Chunk, Document, Job, LLMCall, Mention, Project, Question, Threshold
+from annotator.training import Impossible
+from mlworker.schema import NO_ENTITY, AskRequest, Outcome
+from tests import factories
+from tests.annotator import workers
+from tests.annotator.workers import Broker
+
+pytestmark = pytest.mark.django_db
+
+TEXT = "It rained. Ada met Bo in Oslo. Nobody else came."
+SENTENCE = "Ada met Bo in Oslo."
+
+
+@pytest.fixture
+def project() -> Project:
+    project = factories.make_project(provider=Project.Provider.RECORDED, recording="demo")
+    factories.make_version(project, tau=0.4)
+    return project
+
+
+@pytest.fixture
+def document(project: Project) -> Document:
+    """Ada is sure, Bo and Oslo are routed."""
+    return tagged(project)
+
+
+def tagged(project: Project, **fields: Any) -> Document:
+    document = factories.make_document(project, TEXT, **({"status": "tagged"} | fields))
+    for surface, label, u, lane in (
+        ("Ada", "person", 0.1, "mention"),
+        ("Bo", "person", 0.7, "mention"),
+        ("Oslo", "place", 0.2, "candidate"),
+    ):
+        prediction = factories.make_prediction(document, surface, label, uncertainty=u, lane=lane)
+        prediction.sentence_start = TEXT.index(SENTENCE)
+        prediction.sentence_end = prediction.sentence_start + len(SENTENCE)
+        prediction.save()
+    return document
+
+
+def link(project: Project) -> Job:
+    job = pipeline.chunks.open_job(project, Job.Kind.LINK, linking.prepare(project), follow=False)
+    pipeline.dispatch(job)
+    return job
+
+
+def surfaces(project: Project) -> set[tuple[int, str]]:
+    return {(p.tagging.document_id, TEXT[p.start : p.end]) for p in linking.to_ask(project)}
+
+
+def questions(document: Document) -> dict[str, Question]:
+    return {TEXT[q.start : q.end]: q for q in document.questions.all()}
+
+
+def shown(document: Document) -> dict[str, Mention]:
+    return {m.surface: m for m in document.mentions.all()}
+
+
+# --- Which spans -------------------------------------------------------------------------------
+def test_routed_spans_of_documents_under_review_are_asked(document: Document) -> None:
+    assert surfaces(document.project) == {(document.pk, "Bo"), (document.pk, "Oslo")}
+
+
+def test_the_threshold_decides(document: Document) -> None:
+    version = document.project.serving
+    Threshold.objects.create(version=version, method=document.project.method, tau=0.9)
+    assert surfaces(document.project) == {(document.pk, "Oslo")}
+
+
+def test_planted_gold_changes_nothing_that_is_asked(project: Project) -> None:
+    rows = [tagged(project) for _ in range(3)]
+    before = surfaces(project)
+    assert len(before) == 6
+    for document, surface, label in (
+        (rows[0], "Bo", "group"),
+        (rows[1], "Oslo", "place"),
+        (rows[2], "Nobody", "person"),
+    ):
+        factories.make_mention(document, surface, label, state="accepted", source="person")
+        Document.objects.filter(pk=document.pk).update(status="tagged")
+    assert surfaces(project) == before
+
+
+def test_of_gold_only_the_held_out_and_routed_spans_of_the_test_are_asked(
+    project: Project,
+) -> None:
+    tagged(project, status="gold", split="train")
+    test = tagged(project, status="gold", split="test")
+    held_out = tagged(project, status="gold", split="dev")
+    on_held_out = {(held_out.pk, surface) for surface in ("Ada", "Bo", "Oslo")}
+    assert surfaces(project) == on_held_out  # first: τ is chosen from its answers
+    linking.write_questions(project)
+    held_out.questions.update(state="answered", answer="person")
+    assert surfaces(project) == {(test.pk, "Bo"), (test.pk, "Oslo")}
+
+
+def test_which_gold_is_in_held_out_documents_does_not_matter(project: Project) -> None:
+    held_out = tagged(project, status="gold", split="dev")
+    before = surfaces(project)
+    factories.make_mention(held_out, "Nobody", "person", state="accepted")
+    factories.make_mention(held_out, "Bo", "group", state="accepted")
+    assert surfaces(project) == before
+
+
+def test_nothing_is_asked_without_a_threshold(document: Document) -> None:
+    Threshold.objects.all().delete()
+    assert surfaces(document.project) == set()
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"provider": ""}, "asks no LLM"),
+        ({"provider": "openai"}, "No LLM server is set up. Set LLM_BASE_URL"),
+        ({"serving": None}, "no model yet"),
+    ],
+)
+def test_asking_cannot_start_without(
+    project: Project, settings: Any, fields: dict[str, Any], says: str
+) -> None:
+    settings.LLM_BASE_URL = ""
+    for name, value in fields.items():
+        setattr(project, name, value)
+    with pytest.raises(Impossible, match=says):
+        linking.prepare(project)
+
+
+# --- What is sent ------------------------------------------------------------------------------
+def test_only_the_sentence_is_sent_and_all_labels_offered(
+    document: Document, broker: Broker
+) -> None:
+    link(document.project)
+    request = AskRequest.from_json(broker.take("llm") or {})
+    assert [q.context for q in request.questions] == [SENTENCE] * 2
+    assert [q.context[q.start : q.end] for q in request.questions] == ["Bo", "Oslo"]
+    assert [(label.name, label.description) for label in request.labels] == [
+        (name, f"Names of a {name}.") for name in factories.LABELS
+    ]
+    assert (request.provider, request.model, request.prompt) == (
+        "recorded",
+        "demo",
+        "choice.v1",
+    )
+    call = LLMCall.objects.get()
+    assert (call.state, call.attempt, call.questions_count) == ("sent", 1, 2)
+
+
+def test_questions_go_out_several_at_a_time(
+    project: Project, broker: Broker, settings: Any
+) -> None:
+    settings.CHUNK_QUESTIONS = 4
+    for _ in range(3):
+        tagged(project)
+    link(project)
+    assert [len(request["questions"]) for request in broker.all("llm")] == [4, 2]
+
+
+def test_a_question_that_waited_out_its_lease_is_not_asked_and_paid_for(
+    document: Document, broker: Broker
+) -> None:
+    link(document.project)
+    broker.take("llm")
+    lease = Chunk.objects.get().lease_until
+    assert lease is not None
+    assert broker.expires is not None, "an old message would be asked beside the one sent anew"
+    late = datetime.fromisoformat(broker.expires) - lease
+    assert abs(late) < timedelta(seconds=5)
+
+
+def test_an_answered_span_is_never_asked_again(document: Document, broker: Broker) -> None:
+    project = document.project
+    link(project)
+    workers.deliver(workers.answer(broker.take("llm") or {}, Bo="person", Oslo="place"))
+    factories.make_version(project, tau=0.0)  # another version reads the same
+    factories.make_prediction(document, "Bo", "group", uncertainty=0.9)
+    assert surfaces(project) == set()
+    assert linking.prepare(project) == []
+
+
+@pytest.mark.parametrize(
+    "change", [{"description": "Cities, towns and rivers."}, {"name": "location"}]
+)
+def test_other_options_ask_anew(document: Document, broker: Broker, change: dict[str, str]) -> None:
+    project = document.project
+    link(project)
+    workers.deliver(workers.answer(broker.take("llm") or {}, Bo="person", Oslo="place"))
+    project.labels.filter(name="place").update(**change)
+    assert len(surfaces(project)) == 2
+    link(project)
+    assert Question.objects.count() == 4
+
+
+# --- What is said ------------------------------------------------------------------------------
+def test_answers_become_suggestions(document: Document, broker: Broker) -> None:
+    job = link(document.project)
+    workers.deliver(workers.answer(broker.take("llm") or {}, Bo="person", Oslo=NO_ENTITY))
+    job.refresh_from_db()
+    assert (job.state, job.done) == ("done", 2)
+    assert {s: (m.source, m.needs_person) for s, m in shown(document).items()} == {
+        "Ada": ("local", False),
+        "Bo": ("llm", False),
+    }
+    call = LLMCall.objects.get()
+    assert (call.state, call.prompt_tokens, call.completion_tokens, call.latency_ms) == (
+        "answered",
+        100,
+        10,
+        250,
+    )
+    assert {q.call for q in Question.objects.all()} == {call}
+
+
+def test_a_doubled_answer_is_settled_once(document: Document, broker: Broker) -> None:
+    job = link(document.project)
+    request = broker.take("llm") or {}
+    workers.deliver(workers.answer(request, Bo="person", Oslo="place"))
+    workers.deliver(workers.answer(request, Bo="group"))
+    job.refresh_from_db()
+    assert (job.done, LLMCall.objects.count()) == (2, 1)
+    assert questions(document)["Bo"].answer == "person"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [({}, "the LLM was silent"), ({"Bo": "dragon", "Oslo": "Place"}, "its label is not in this")],
+)
+def test_what_is_no_answer_goes_to_people_with_its_reason(
+    document: Document, broker: Broker, said: dict[str, str], reason: str
+) -> None:
+    link(document.project)
+    workers.deliver(workers.answer(broker.take("llm") or {}, **said))
+    assert {q.state for q in document.questions.all()} == {"unresolved"}
+    bo, oslo = shown(document)["Bo"], shown(document)["Oslo"]
+    assert (bo.source, bo.needs_person, bo.maybe) == ("local", True, False)
+    assert (oslo.needs_person, oslo.maybe) == (True, True)
+    assert reason in bo.reason
+    assert reason in oslo.reason
+    assert linking.prepare(document.project) == []
+    assert linking.reopen(document.project) == 2
+    assert len(linking.prepare(document.project)) == 1
+
+
+def test_an_answer_missing_for_one_question_leaves_the_others(
+    document: Document, broker: Broker
+) -> None:
+    link(document.project)
+    result = workers.answer(broker.take("llm") or {}, Bo="person", Oslo="place")
+    del result.answers[1]
+    workers.deliver(result)
+    found = questions(document)
+    assert (found["Bo"].answer, found["Oslo"].state) == ("person", "unresolved")
+    assert found["Oslo"].reason == "no answer"
+
+
+def test_a_refusal_ends_the_job_and_leaves_its_questions_open(
+    document: Document, broker: Broker, settings: Any
+) -> None:
+    settings.CHUNK_QUESTIONS = 1
+    job = link(document.project)
+    first, second = broker.all("llm")
+    workers.deliver(workers.outcome(first, Outcome.REFUSED, reason="the key is wrong"))
+    workers.deliver(workers.answer(second, Oslo="place"))
+    job.refresh_from_db()
+    assert (job.state, job.note) == ("failed", "the key is wrong")
+    bo, oslo = (questions(document)[s] for s in ("Bo", "Oslo"))
+    assert (bo.state, bo.reason, oslo.answer) == ("open", "the key is wrong", "place")
+    assert shown(document)["Bo"].reason.endswith("The LLM gave no answer: the key is wrong.")
+    assert linking.prepare(document.project) == [[bo.pk]]
+
+
+def test_a_request_that_is_refused_for_one_question_is_halved(
+    document: Document, broker: Broker
+) -> None:
+    link(document.project)
+    workers.deliver(workers.outcome(broker.take("llm") or {}, Outcome.SPLIT, reason="too long"))
+    halves = broker.all("llm")
+    assert [len(half["questions"]) for half in halves] == [1, 1]
+    workers.deliver(workers.outcome(halves[0], Outcome.SPLIT, reason="too long"))
+    workers.deliver(workers.answer(halves[1], Oslo="place"))
+    assert [c.state for c in LLMCall.objects.order_by("pk")] == ["failed", "failed", "answered"]
+    assert "too long" in shown(document)["Bo"].reason
+    assert questions(document)["Oslo"].answer == "place"
+
+
+def test_the_llm_changed_while_asking(document: Document, broker: Broker, settings: Any) -> None:
+    settings.CHUNK_QUESTIONS = 1
+    job = link(document.project)
+    broker.all("llm")
+    document.project.labels.filter(name="group").delete()
+    Chunk.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    pipeline.sweep()
+    job.refresh_from_db()
+    assert (job.state, job.note) == ("failed", "The project's LLM or labels changed; ask again.")

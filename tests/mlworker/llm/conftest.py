@@ -1,0 +1,67 @@
+"""A server to ask, and requests to ask it with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from mlworker.llm import features
+from mlworker.llm import openai as provider
+from mlworker.schema import PROMPT, AskRequest, Label, Question
+from tests.llm_server import LLMServer, answering
+
+LABELS = [
+    Label("person", "Names of people."),
+    Label("location", "Names of places."),
+    Label("group"),
+]
+
+MakeRequest = Callable[..., AskRequest]
+
+
+def question(number: int, text: str) -> Question:
+    """`"I met [Ada] ."` as a question about what stands in the (first) brackets."""
+    before, _, rest = text.partition("[")
+    span, _, after = rest.partition("]")
+    return Question(number, before + span + after, len(before), len(before) + len(span))
+
+
+@pytest.fixture
+def make_request() -> MakeRequest:
+    """Builds an `AskRequest` from sentences; questions get the ids 101, 102, …"""
+
+    def make(*texts: str, labels: list[Label] | None = None, model: str = "") -> AskRequest:
+        return AskRequest(
+            chunk=7,
+            attempt=2,
+            provider="openai",
+            model=model,
+            prompt=PROMPT,
+            labels=LABELS if labels is None else labels,
+            questions=[question(number, text) for number, text in enumerate(texts, start=101)],
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shared_llm_server() -> Iterator[LLMServer]:
+    with LLMServer() as server:
+        yield server
+
+
+@pytest.fixture
+def llm_server(shared_llm_server: LLMServer, monkeypatch: pytest.MonkeyPatch) -> LLMServer:
+    """A server that calls every span a person, set as the one to ask; nothing is remembered.
+
+    It is one for all tests, so that they share a client: making one takes longer than most tests.
+    """
+    shared_llm_server.reset(answering(lambda _: "person"))
+    features._forgone.clear()
+    for name in ("LLM_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LLM_BASE_URL", shared_llm_server.base_url)
+    monkeypatch.setenv("LLM_MODEL", "test-model")
+    monkeypatch.setattr(provider, "TIMEOUT", 1.0)
+    return shared_llm_server

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlworker import hardware, inference, versions
+from mlworker.config import TrainConfig
+from mlworker.schema import Mention, Method, Text
+from mlworker.training import Corpus, Trained, align, measure, train
+
+LABELS = ("person", "place")
+QUICK = TrainConfig(fewest_passes=60, fewest_steps=20)
+
+
+@pytest.fixture
+def run(encoder_folder: Path, corpus: list[Text], tmp_path: Path) -> Trained:
+    return train(
+        Corpus(LABELS, corpus, corpus[:8]),
+        tmp_path / "v1",
+        encoder=str(encoder_folder),
+        config=QUICK,
+    )
+
+
+def test_twenty_texts_are_learned_by_heart(
+    encoder_folder: Path, corpus: list[Text], tmp_path: Path
+) -> None:
+    config = TrainConfig(encoder_rate=1e-3, head_rate=3e-3, fewest_passes=600)
+    trained = train(
+        Corpus(LABELS, corpus, corpus), tmp_path / "v1", encoder=str(encoder_folder), config=config
+    )
+    assert trained.dev is not None
+    assert trained.dev.f1 == 100
+    tagged = inference.tag(tmp_path / "v1", corpus, Method.LEAST_CONFIDENCE, 0)
+    for text, answer in zip(corpus, tagged, strict=True):
+        assert [(s.start, s.end, s.label) for s in answer.spans] == [
+            (m.start, m.end, m.label) for m in text.mentions
+        ]
+
+
+def test_the_figures_are_those_of_the_version_that_was_saved(
+    run: Trained, corpus: list[Text], tmp_path: Path
+) -> None:
+    assert measure(inference.load(tmp_path / "v1"), corpus[:8]) == (run.dev, run.calibrations)
+    facts = versions.read_config(tmp_path / "v1")
+    assert facts["taus"] == {m.value: run.calibrations[m].tau for m in Method}
+
+
+def test_the_same_seed_gives_the_same_version_and_another_does_not(
+    run: Trained, encoder_folder: Path, corpus: list[Text], tmp_path: Path
+) -> None:
+    def sum_of(seed: int) -> str:
+        folder = tmp_path / f"seed{seed}"
+        train(
+            Corpus(LABELS, corpus, corpus[:8]),
+            folder,
+            seed=seed,
+            encoder=str(encoder_folder),
+            config=QUICK,
+        )
+        return versions.sha256(folder / "model.safetensors")
+
+    first = versions.sha256(tmp_path / "v1" / "model.safetensors")
+    assert sum_of(1) == first
+    assert sum_of(2) != first
+
+
+def test_without_dev_texts_there_are_no_scores_and_the_default_threshold(
+    encoder_folder: Path, corpus: list[Text], tmp_path: Path
+) -> None:
+    trained = train(
+        Corpus(LABELS, corpus, []), tmp_path / "v", encoder=str(encoder_folder), config=QUICK
+    )
+    assert trained.dev is None
+    assert "default" in trained.calibrations[Method.ENTROPY].note
+
+
+def test_mixed_precision_learns_too(
+    encoder_folder: Path, corpus: list[Text], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "fast_bfloat16", lambda _: True)
+    config = TrainConfig(encoder_rate=1e-3, head_rate=3e-3, fewest_passes=400)
+    trained = train(
+        Corpus(LABELS, corpus, corpus), tmp_path / "v", encoder=str(encoder_folder), config=config
+    )
+    assert trained.dev is not None
+    assert trained.dev.f1 > 80
+
+
+def test_progress_rises_to_its_total(
+    encoder_folder: Path, corpus: list[Text], tmp_path: Path
+) -> None:
+    seen: list[tuple[int, int]] = []
+    train(
+        Corpus(LABELS, corpus, corpus[:4]),
+        tmp_path / "v",
+        encoder=str(encoder_folder),
+        config=QUICK,
+        report=lambda done, total, note: seen.append((done, total)) if note else None,
+    )
+    steps = seen[1:]
+    assert [done for done, _ in steps] == list(range(1, steps[-1][1] + 1))
+
+
+def test_what_words_cannot_express_and_what_is_too_wide_is_counted() -> None:
+    text = "Ada King of Love lace said no\nYes Paris"
+    mentions = [
+        Mention(0, 3, "person"),
+        Mention(0, 2, "person"),  # inside a word
+        Mention(26, 33, "person"),  # across two sentences
+        Mention(0, 21, "person"),  # five words
+        Mention(34, 39, "place"),
+    ]
+    gold = align([Text(1, text, None, mentions)], LABELS)
+    assert gold.spans == [{(0, 0): 1, (0, 4): 1}, {(1, 0): 2}]
+    assert gold.misaligned == 2
+    assert gold.skipped(5) == 2
+    assert gold.skipped(4) == 3
+
+
+def test_the_widest_span_covers_99_of_100_mentions_and_is_at_most_ten_words() -> None:
+    def width(widths: list[int]) -> int:
+        text = " ".join(["w"] * 40)
+        texts = [
+            Text(i, text, None, [Mention(0, 2 * w - 1, "person")]) for i, w in enumerate(widths)
+        ]
+        return align(texts, LABELS).max_width(TrainConfig())
+
+    assert width([1] * 99 + [9]) == 9
+    assert width([1] * 199 + [9]) == 4
+    assert width([2, 30]) == 10
+
+
+@pytest.mark.parametrize(
+    ("mentions", "message"), [([], "no gold mention"), ([Mention(0, 3, "x")], "unknown label 'x'")]
+)
+def test_nothing_to_learn_and_unknown_labels_are_refused(
+    mentions: list[Mention], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        align([Text(1, "Ada", None, mentions)], LABELS)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "epochs"), [(1, 1500), (20, 75), (150, 10), (1500, 10), (3394, 5), (14_041, 3)]
+)
+def test_epochs_follow_from_the_size_of_the_corpus(sentences: int, epochs: int) -> None:
+    assert TrainConfig().epochs(sentences) == epochs
+
+
+def test_batches_of_a_small_corpus_are_small() -> None:
+    config = TrainConfig()
+    assert config.batch_budget(400, 10) == 150
+    assert config.batch_budget(4000, 10) == 200
+    assert config.batch_budget(100_000, 6) == 600

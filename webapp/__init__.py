@@ -1,0 +1,1 @@
+"""Process wiring: settings, URLs and the Celery app. No rules live here."""
