@@ -5,7 +5,7 @@ python = .venv/bin/python
 # --no-deps: the lock files name every package, so pip has nothing to resolve.
 pip_install = $(python) -m pip install --quiet --disable-pip-version-check --no-deps --no-compile --require-hashes
 
-.PHONY: run setup test lint lock
+.PHONY: run setup test lint bench lock
 
 run: .venv/.installed
 	@exec $(python) -m webapp.run
@@ -22,6 +22,10 @@ lint: .venv/.installed-dev
 	.venv/bin/lint-imports
 	$(python) -m djlint templates --lint --quiet
 	$(python) manage.py makemigrations --check --dry-run
+
+# Trains and measures on the corpora in DATA; prints tables and writes bench.json.
+bench: .venv/.installed
+	$(python) -m mlworker bench --data $(or $(DATA),../shared/data) $(ARGS)
 
 # Writes the requirements*.txt anew from the requirements*.in.
 lock: $(python)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
@@ -79,6 +79,27 @@ def provider_choices(project: Project | None) -> list[tuple[str, str]]:
     if project is not None and project.recording:
         choices.append((Project.Provider.RECORDED.value, Project.Provider.RECORDED.label))
     return choices
+
+
+class LearningForm(forms.ModelForm):  # type: ignore[type-arg]
+    """How a project's model learns and says what it is unsure of."""
+
+    class Meta:
+        model = Project
+        fields = ("head", "method", "candidates_per_100")
+        labels: ClassVar[dict[str, str]] = {
+            "head": "Head",
+            "method": "Uncertainty",
+            "candidates_per_100": "Candidates per 100 sentences",
+        }
+        help_texts: ClassVar[dict[str, str]] = {
+            "head": "What the next training makes of the model. An evidential head also says how "
+            "much it knows; a softmax head is what most papers compare with.",
+            "method": "How unsure a span is. With another one every document that is not gold is "
+            "read again, and τ is found anew at the next training or recalibration.",
+            "candidates_per_100": "How many spans that the model calls no entity, but not surely, "
+            "may be asked about.",
+        }
 
 
 class LLMForm(forms.Form):

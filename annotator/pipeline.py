@@ -157,14 +157,16 @@ def settle(job: Job) -> None:
 def follow_up(job: Job) -> str | None:
     """The loop: train → tag → link held-out gold → recalibrate (once a version) → link the rest.
 
-    What came up while a job ran (a new version, new documents) makes it run once more.
+    What came up while a job ran (a new version, new documents) makes it run once more, and a
+    method without τ, because it was chosen after the training, has it chosen after tagging.
     """
     if not job.follow or job.state != Job.State.DONE:
         return None
     project = Project.objects.select_related("serving").get(pk=job.project_id)
     if job.kind == Job.Kind.TRAIN or (job.kind == Job.Kind.TAG and tagging.missed(job, project)):
         return Job.Kind.TAG
-    if job.kind == Job.Kind.LINK and recalibrating.is_due(project):
+    lacks_tau = job.kind == Job.Kind.TAG and recalibrating.lacks_tau(project)
+    if lacks_tau or (job.kind == Job.Kind.LINK and recalibrating.is_due(project)):
         return Job.Kind.RECALIBRATE
     if not project.llm_allowed or (job.kind == Job.Kind.LINK and not linking.is_due(project)):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Exists, Prefetch
+from django.db.models import Exists, OuterRef, Prefetch
 
 from mlworker import schema
 
@@ -36,9 +36,16 @@ def is_due(project: Project) -> bool:
     return predicted.filter(Exists(answered.about_outer_prediction())).exists()
 
 
+def lacks_tau(project: Project) -> bool:
+    """Whether no τ is known for the project's method, and held-out gold could say one."""
+    held_out = Document.objects.filter(project=project).held_out()
+    return project.threshold() is None and held_out.exists()
+
+
 def request(chunk: Chunk) -> dict[str, Any]:
-    outcomes = list(held_out(chunk.job))
-    return schema.CalibrateRequest(chunk.pk, chunk.attempts, outcomes).to_json()
+    job = chunk.job
+    outcomes, candidates = list(held_out(job)), list(candidates_of(job))
+    return schema.CalibrateRequest(chunk.pk, chunk.attempts, outcomes, candidates).to_json()
 
 
 def held_out(job: Job) -> Iterator[schema.HeldOut]:
@@ -66,6 +73,22 @@ def held_out(job: Job) -> Iterator[schema.HeldOut]:
                 local_correct=p.label.name == right,
                 llm_correct=None if said is None else said == right,
             )
+
+
+def candidates_of(job: Job) -> Iterator[schema.CandidateOutcome]:
+    """Each candidate of held-out gold: its entity mass, and whether gold has a mention there."""
+    found = Prediction.objects.filter(
+        lane=Prediction.Lane.CANDIDATE,
+        tagging__version=job.version,
+        tagging__method=job.method,
+        tagging__document__in=Document.objects.filter(project=job.project).held_out(),
+    )
+    accepted = Mention.objects.accepted().filter(
+        document=OuterRef("tagging__document"), start=OuterRef("start"), end=OuterRef("end")
+    )
+    rows = found.annotate(is_mention=Exists(accepted)).values_list("probabilities", "is_mention")
+    for probabilities, is_mention in rows.iterator():
+        yield schema.CandidateOutcome(1 - probabilities[schema.NO_ENTITY], is_mention)
 
 
 def store(chunk: Chunk, answer: dict[str, Any]) -> int:

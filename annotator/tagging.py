@@ -38,15 +38,17 @@ def in_pieces(ids: list[int], size: int) -> list[list[int]]:
 
 
 def request(chunk: Chunk) -> dict[str, Any]:
-    project = chunk.job.project
+    project, version = chunk.job.project, _version(chunk.job)
+    threshold = version.thresholds.filter(method=chunk.job.method).order_by("-pk").first()
     documents = Document.objects.filter(pk__in=chunk.items).order_by("pk")
     return schema.TagRequest(
         chunk=chunk.pk,
         attempt=chunk.attempts,
-        model=_version(chunk.job).path,
+        model=version.path,
         method=schema.Method(chunk.job.method),
         texts=[gold.as_text(document) for document in documents],
         candidates_per_100=project.candidates_per_100,
+        candidate_floor=threshold.candidate_floor if threshold else 0.0,
     ).to_json()
 
 

@@ -47,6 +47,7 @@ def request(chunk: Chunk) -> dict[str, Any]:
         model=f"models/{uuid.uuid4()}",
         labels=[label.name for label in project.labels.all()],
         method=schema.Method(chunk.job.method),
+        head=schema.Head(project.head),
     ).to_json()
 
 
@@ -62,6 +63,7 @@ def store(chunk: Chunk, answer: dict[str, Any]) -> int:
         number=(last or 0) + 1,
         path=result.model,
         encoder=result.encoder,
+        head=result.head,
         labels=result.labels,
         train_documents=result.train_texts,
         dev_documents=result.dev_texts,
@@ -82,6 +84,9 @@ def record_threshold(
         version=version,
         method=method,
         tau=calibration.tau,
+        low=calibration.low,
+        high=calibration.high,
+        candidate_floor=calibration.candidate_floor,
         origin=origin,
         intervals=[interval.to_json() for interval in calibration.intervals],
         note=calibration.note,

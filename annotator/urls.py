@@ -24,6 +24,7 @@ urlpatterns = [
     path("projects/<slug:slug>/documents/<int:pk>/decide/", review.decide, name="decide"),
     path("projects/<slug:slug>/documents/<int:pk>/submit/", review.submit, name="submit"),
     path("projects/<slug:slug>/model/", machine.model, name="model"),
+    path("projects/<slug:slug>/model/learning/", machine.choose_learning, name="choose_learning"),
     path("projects/<slug:slug>/model/start/", machine.start, name="start"),
     path("projects/<slug:slug>/jobs/<int:pk>/cancel/", machine.cancel, name="cancel"),
     path("projects/<slug:slug>/export/", exports.exports, name="exports"),

@@ -6,12 +6,17 @@ one to the next, the LLM's hardly does; τ is where the two curves cross.
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from mlworker.schema import Calibration, HeldOut, Interval
+import numpy as np
+from numpy.typing import NDArray
+
+from mlworker.schema import Calibration, CandidateOutcome, HeldOut, Interval
+from mlworker.uncertainty import Floats
+
+Indices = NDArray[np.integer]
 
 TENTHS = [k / 10 for k in range(11)]
 THIN = 10
@@ -23,25 +28,65 @@ MIN_SPANS = 30
 DEFAULT_TAU = 0.3
 """The threshold where there is too little to go by: in WNUT'17 half of what exceeds it is wrong."""
 
+RESAMPLES = 200
+TINY = 1e-9
+"""Sums that differ by less are equal: they were added in another order."""
+
+ROLLING = 20
+LEAST_ACCEPTED = 0.25
+"""Candidates are asked about while a quarter of the last `ROLLING` were mentions: in WNUT'17, where
+that ends, a question finds as much as one about a predicted mention does."""
+
 REFERENCE_ACCURACY = 0.9
 """What a person or LLM whose answers are not known yet is taken to get right."""
 
 
-def calibrate(outcomes: Sequence[HeldOut]) -> Calibration:
+def calibrate(
+    outcomes: Sequence[HeldOut], candidates: Sequence[CandidateOutcome] = ()
+) -> Calibration:
     """τ and its evidence. Spans above τ are better decided by the LLM, the others locally.
 
     Where the curves cross more than once, that crossing counts which leaves most held-out spans
     with the right label. Before the LLM has answered, a flat accuracy of `REFERENCE_ACCURACY`
-    stands in for it.
+    stands in for it. `candidates` tell from which entity mass on asking about them pays.
     """
+    floor = candidate_floor(candidates)
     asked = [o for o in outcomes if o.llm_correct is not None]
     compared = asked if len(asked) >= MIN_SPANS else list(outcomes)
     if len(compared) < MIN_SPANS:
-        note = f"Only {len(compared)} held-out spans, at least {MIN_SPANS} are needed"
-        return Calibration(DEFAULT_TAU, _intervals(outcomes, _bounds([])), f"{note}: default τ.")
-    bounds = _bounds(compared)
-    tau = _crossing(compared, bounds[:-1], known=compared is asked)
-    return Calibration(tau, _intervals(outcomes, bounds), _note(tau, compared, compared is asked))
+        note = f"Only {len(compared)} held-out spans, at least {MIN_SPANS} are needed: default τ."
+        intervals = _intervals(outcomes, _bounds([]))
+        return Calibration(DEFAULT_TAU, intervals, note, candidate_floor=floor)
+    bounds, known = _bounds(compared), compared is asked
+    lows = bounds[:-1]
+    above = np.array([bisect_left(lows, o.uncertainty) for o in compared])
+    gains = np.array([_gain(o, known=known) for o in compared])
+    tau = _crossing(lows, above, gains)
+    low, high = _bootstrap(lows, above, gains)
+    note = _note(tau, compared, known)
+    return Calibration(tau, _intervals(outcomes, bounds), note, low, high, floor)
+
+
+def candidate_floor(candidates: Sequence[CandidateOutcome]) -> float:
+    """The entity mass below which too few candidates are mentions to be worth a question.
+
+    Ranked by mass, it is where fewer than `LEAST_ACCEPTED` of the last `ROLLING` are; 0 where
+    that never happens, or there are not as many.
+    """
+    ranked = sorted(candidates, key=lambda c: -c.mass)
+    for end in range(ROLLING, len(ranked) + 1):
+        if sum(c.is_mention for c in ranked[end - ROLLING : end]) < LEAST_ACCEPTED * ROLLING:
+            return ranked[end - 1].mass
+    return 0.0
+
+
+def tau_for_budget(uncertainties: Sequence[float], most: int) -> float:
+    """The smallest τ that routes at most `most` of the spans: as many as have u > τ.
+
+    Spans of the same uncertainty are routed all or none.
+    """
+    ranked = sorted(uncertainties, reverse=True)
+    return ranked[most] if most < len(ranked) else 0.0
 
 
 def _bounds(compared: Sequence[HeldOut]) -> list[float]:
@@ -64,15 +109,28 @@ def _by_interval(outcomes: Sequence[HeldOut], bounds: Sequence[float]) -> list[l
     return out
 
 
-def _crossing(compared: Sequence[HeldOut], lows: Sequence[float], *, known: bool) -> float:
-    """The interval bound above which asking gains most; 1 where it never gains."""
+def _crossing(lows: Sequence[float], above: Indices, gains: Floats) -> float:
+    """The interval bound above which asking gains most; 1 where it never gains.
+
+    `above` says of each span how many of `lows` are below its uncertainty. *Shapes:* (n,).
+    """
     best, gained = 1.0, 0.0
+    by_interval = np.bincount(above, gains, minlength=len(lows) + 1)
+    total = 0.0
     # From above, so that of equal gains the one with fewest questions stays.
-    for low in reversed(lows):
-        gain = math.fsum(_gain(o, known=known) for o in compared if o.uncertainty > low)
-        if gain > gained:
-            best, gained = low, gain
+    for number in range(len(lows), 0, -1):
+        total += float(by_interval[number])
+        if total > gained + TINY:
+            best, gained = lows[number - 1], total
     return best
+
+
+def _bootstrap(lows: Sequence[float], above: Indices, gains: Floats) -> tuple[float, float]:
+    """Bounds of the middle 95 % of τ in `RESAMPLES` resamples of the spans."""
+    draws = np.random.default_rng(0).integers(len(gains), size=(RESAMPLES, len(gains)))
+    taus = [_crossing(lows, above[drawn], gains[drawn]) for drawn in draws]
+    low, high = np.quantile(taus, (0.025, 0.975), method="nearest")
+    return float(low), float(high)
 
 
 def _gain(outcome: HeldOut, *, known: bool) -> float:

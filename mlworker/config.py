@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
-from mlworker.schema import NO_ENTITY
+from mlworker.schema import NO_ENTITY, Head
+
+
+class Robust(StrEnum):
+    """How training keeps from learning names by heart (`mlworker.robust` has the sources)."""
+
+    NONE = "none"
+    DATAAUG = "dataaug"
+    VANIB = "vanib"
+    MINER = "miner"
+
+    @property
+    def has_bottleneck(self) -> bool:
+        return self in {Robust.VANIB, Robust.MINER}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,12 +26,14 @@ class ModelConfig:
     """What a saved model version must know to be rebuilt.
 
     `labels` are the entity labels; class 0 is always `NO_ENTITY`. Sizes are in features, widths
-    in words, lengths in sub-words.
+    in words, lengths in sub-words; a `bottleneck_size` of 0 is none.
     """
 
     labels: tuple[str, ...]
     max_width: int
+    head: Head = Head.SOFTMAX
     hidden_size: int = 256
+    bottleneck_size: int = 0
     shape_size: int = 32
     dropout: float = 0.2
     window_pieces: int = 256
@@ -41,26 +57,51 @@ class ModelConfig:
 class TrainConfig:
     """The recipe (docs/results.md says what each choice was measured against).
 
-    The number of epochs follows from the size of the corpus: ten, less where that would be more
-    than `most_passes` sentences in all, more where it would be less than `fewest_passes`. Batches
-    of a small corpus are smaller, so that it too is learned in at least `fewest_steps`.
+    `caseless` is the share of sentences that are learned as if in lower case, so that names are
+    found in careless writing too. `warmup` and `averaged` are shares of all steps: how long the
+    rates rise, and about how many of the last ones the weights are averaged over. The number of
+    epochs follows from the size of the corpus: ten, less where that would be more than
+    `most_passes` sentences in all, more where it would be less than `fewest_passes`. Batches of a
+    small corpus are smaller, so that it too is learned in at least `fewest_steps`.
+
+    DataAug replaces the share `replaced` of the mentions; VaniB weighs the KL term with
+    `compression`; MINER weighs InfoNCE with `shared` (its γ) and the divergence with
+    `superfluous` (its β).
     """
 
+    head: Head = Head.SOFTMAX
+    robust: Robust = Robust.NONE
+    replaced: float = 0.5
+    bottleneck_size: int = 128
+    compression: float = 1e-4
+    shared: float = 1e-2
+    superfluous: float = 1e-3
     encoder_rate: float = 1e-4
     head_rate: float = 1e-3
     weight_decay: float = 0.01
     warmup: float = 0.1
     clip: float = 1.0
+    caseless: float = 0.15
+    averaged: float = 0.1
     batch_pieces: tuple[int, int] = (150, 600)
     fewest_steps: int = 200
     fewest_passes: int = 1500
     most_passes: int = 17_000
     width_coverage: float = 0.99
     widths: tuple[int, int] = (4, 10)
+    warm_share: float = 0.4
+
+    def warmed(self) -> TrainConfig:
+        """The recipe for going on from an earlier version, which knows most of it already."""
+        return replace(
+            self,
+            most_passes=round(self.most_passes * self.warm_share),
+            fewest_passes=round(self.fewest_passes * self.warm_share),
+        )
 
     def epochs(self, sentences: int) -> int:
         passes = min(max(10 * sentences, self.fewest_passes), self.most_passes)
-        return max(round(passes / max(sentences, 1)), 3)
+        return max(round(passes / max(sentences, 1)), 4)
 
     def batch_budget(self, pieces: int, epochs: int) -> int:
         """Sub-words in a batch, of a corpus that has `pieces` of them."""

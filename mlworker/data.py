@@ -7,7 +7,8 @@ A window is as much of a sentence as the encoder takes in at once. Every span of
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from random import Random
 
@@ -33,14 +34,16 @@ WordSpan = tuple[int, int]
 class Window:
     """Consecutive words of the sentence numbered `sentence`, the first being its word `offset`.
 
-    `pieces` are sub-word ids with the encoder's marks around them; `first`, `last` and `shapes`
-    have an entry per word. The window answers for spans that begin at its words `owned`.
+    `pieces` are sub-word ids with the encoder's marks around them, `cases` the shape of the word
+    that each belongs to, 0 for a mark; `first`, `last` and `shapes` have an entry per word. The
+    window answers for spans that begin at its words `owned`.
     """
 
     sentence: int
     offset: int
     owned: range
     pieces: list[int]
+    cases: list[int]
     first: list[int]
     last: list[int]
     shapes: list[int]
@@ -50,16 +53,26 @@ class Window:
 class Batch:
     """B windows padded to T sub-words and N words.
 
-    *Shapes:* pieces, mask (B, T); first, last, shapes (B, N); spans (B, N, max_width), true for
-    the spans that their window answers for.
+    *Shapes:* pieces, cases, mask (B, T); first, last, shapes (B, N); spans (B, N, max_width),
+    true for the spans that their window answers for.
     """
 
     pieces: Tensor
+    cases: Tensor
     mask: Tensor
     first: Tensor
     last: Tensor
     shapes: Tensor
     spans: Tensor
+
+    def without_case(self, share: float) -> Batch:
+        """The batch with the case of a random `share` of its windows forgotten: in lower case."""
+        forgotten = torch.rand(len(self.pieces), 1) < share
+        cases, shapes = (
+            given.masked_fill(forgotten & (given >= CASED), LOWER)
+            for given in (self.cases, self.shapes)
+        )
+        return replace(self, cases=cases, shapes=shapes)
 
     def to(self, device: torch.device) -> Batch:
         return Batch(**{name: tensor.to(device) for name, tensor in vars(self).items()})
@@ -76,6 +89,10 @@ def word_shape(word: str) -> int:
     if any(map(str.isdigit, word)):
         return 6
     return _case(word)
+
+
+CASED, LOWER = 7, 9
+"""The first class that is a matter of case alone, and that of words in lower case."""
 
 
 def _case(word: str) -> int:
@@ -134,7 +151,9 @@ def windows(
         shapes = [word_shape(word) for word in sentence.words]
         for start, stop, owned in _cut([len(p) for p in pieces], config):
             ids, first, last = _join(pieces[start:stop], marks)
-            out.append(Window(number, start, owned, ids, first, last, shapes[start:stop]))
+            inside = shapes[start:stop]
+            cases = [0, *chain.from_iterable(map(_repeated, inside, pieces[start:stop])), 0]
+            out.append(Window(number, start, owned, ids, cases, first, last, inside))
     return out
 
 
@@ -170,6 +189,10 @@ def _join(
     return [*ids, marks[1]], first, last
 
 
+def _repeated(shape: int, pieces: list[int]) -> list[int]:
+    return [shape] * len(pieces)
+
+
 def batches(
     windows: Sequence[Window], budget: int, shuffle: Random | None = None
 ) -> list[list[int]]:
@@ -194,6 +217,7 @@ def batches(
 
 def collate(windows: Sequence[Window], max_width: int) -> Batch:
     pieces = _pad([w.pieces for w in windows])
+    cases = _pad([w.cases for w in windows])
     mask = _pad([[1] * len(w.pieces) for w in windows])
     first, last = _pad([w.first for w in windows]), _pad([w.last for w in windows])
     shapes = _pad([w.shapes for w in windows])
@@ -203,7 +227,7 @@ def collate(windows: Sequence[Window], max_width: int) -> Batch:
     start = torch.arange(first.shape[1])[None, :, None]
     end = start + torch.arange(max_width)[None, None, :]
     spans = (begin <= start) & (start < stop) & (end < words)
-    return Batch(pieces, mask, first, last, shapes, spans)
+    return Batch(pieces, cases, mask, first, last, shapes, spans)
 
 
 def _pad(rows: Sequence[Sequence[int]]) -> Tensor:

@@ -27,6 +27,11 @@ class Encoder:
     model: BertModel
     tokenizer: Path
 
+    @property
+    def longest(self) -> int:
+        """The most sub-words, marks among them, that it takes in at once."""
+        return int(self.model.config.max_position_embeddings)
+
 
 def load(name: str = "") -> Encoder:
     """The encoder called `name`: a local folder, or a hub id that is in the local cache already.

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlworker.schema import Method
 from mlworker.uncertainty import Floats
 
 MASS_FLOOR = 0.05
@@ -23,12 +24,14 @@ MASS_FLOOR = 0.05
 class Spans:
     """A sentence's spans that have any entity mass to speak of.
 
-    *Shapes:* first, last (n,), word indices, both inclusive; probabilities (n, C), class 0 = O.
+    *Shapes:* first, last (n,), word indices, both inclusive; probabilities (n, C), class 0 = O;
+    uncertainty (n,) for each method that probabilities alone do not give.
     """
 
     first: NDArray[np.integer]
     last: NDArray[np.integer]
     probabilities: Floats
+    uncertainty: dict[Method, Floats] = field(default_factory=dict)
 
     @property
     def mass(self) -> Floats:
@@ -44,18 +47,27 @@ def mentions(spans: Spans) -> list[int]:
     return _without_overlap(spans, found, spans.probabilities[found, best[found]], [])
 
 
-def candidates(sentences: Sequence[Spans], per_100: float) -> list[list[int]]:
+def candidates(
+    sentences: Sequence[Spans],
+    taken: Sequence[Sequence[int]],
+    per_100: float,
+    floor: float = 0.0,
+) -> list[list[int]]:
     """For each sentence the spans called "no entity" but not surely, `per_100` sentences a few.
 
-    Ranked by entity mass over all sentences at once; one per group of overlapping spans, none
-    that overlaps a mention. The budget is rounded up, so that a lone sentence is looked at too.
+    `taken` are the mentions chosen in each sentence. Of entity mass `floor` or more, ranked by it
+    over all sentences at once; one per group of overlapping spans, none that overlaps a mention.
+    The budget is rounded up, so that a lone sentence is looked at too.
     """
     ranked: list[tuple[float, int, int]] = []
-    for number, spans in enumerate(sentences):
-        unsure = (spans.probabilities.argmax(axis=1) == 0) & (spans.mass >= MASS_FLOOR)
+    lowest = max(floor, MASS_FLOOR)
+    for number, (spans, used) in enumerate(zip(sentences, taken, strict=True)):
+        unsure = (spans.probabilities.argmax(axis=1) == 0) & (spans.mass >= lowest)
         open_spans = np.flatnonzero(unsure)
+        if not len(open_spans):
+            continue
         mass = spans.mass[open_spans]
-        free = _without_overlap(spans, open_spans, mass, mentions(spans))
+        free = _without_overlap(spans, open_spans, mass, used)
         ranked += [(-float(spans.mass[i]), number, i) for i in free]
     chosen: list[list[int]] = [[] for _ in sentences]
     for _, number, i in sorted(ranked)[: math.ceil(len(sentences) * per_100 / 100)]:

@@ -17,6 +17,9 @@ from typing import Any, Self
 NO_ENTITY = "O"
 """The name of "not an entity" among label names; no label may carry it."""
 
+ANY_LANGUAGE = "xx"
+"""The language of texts that say none."""
+
 PROMPT = "choice.v1"
 """The prompt that questions are asked with: the name of a file in `mlworker/llm/prompts/`."""
 
@@ -26,6 +29,22 @@ class Method(StrEnum):
 
     LEAST_CONFIDENCE = "least_confidence"
     ENTROPY = "entropy"
+    MC_DROPOUT = "mc_dropout"
+    EVIDENTIAL = "evidential"
+
+
+class Head(StrEnum):
+    """What the local model's logits mean, and so how it is trained."""
+
+    SOFTMAX = "softmax"
+    EVIDENTIAL = "evidential"
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """The uncertainty methods that such a model offers."""
+        if self is Head.EVIDENTIAL:
+            return tuple(Method)
+        return tuple(method for method in Method if method is not Method.EVIDENTIAL)
 
 
 class Lane(StrEnum):
@@ -75,13 +94,15 @@ class Text(Message):
     """A document as the ML core sees it.
 
     `tokens` are the words' offsets where the corpus came tokenised (CoNLL); each line of such a
-    text is one sentence. `mentions` are gold and given for training and evaluation only.
+    text is one sentence; another text is cut by the rules of its `language` (ISO 639-1, or "xx"
+    for any). `mentions` are gold and given for training and evaluation only.
     """
 
     id: int
     text: str
     tokens: list[tuple[int, int]] | None = None
     mentions: list[Mention] = field(default_factory=list)
+    language: str = ANY_LANGUAGE
 
 
 @dataclass(frozen=True)
@@ -119,10 +140,14 @@ class Work(Message):
 
 @dataclass(frozen=True)
 class TagRequest(Work):
+    """Candidates are routed within the budget of so many per 100 sentences, and only those whose
+    entity mass 1 - p(O) reaches `candidate_floor`."""
+
     model: str
     method: Method
     texts: list[Text]
     candidates_per_100: float = 20.0
+    candidate_floor: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -132,13 +157,16 @@ class TagResult(Work):
 
 @dataclass(frozen=True)
 class TrainRequest(Work):
-    """`dataset` and `model` are paths below the storage root; `dataset` is JSON lines of `Text`
-    with a further key `split` (`train` or `dev`)."""
+    """`dataset`, `model` and `start` are paths below the storage root; `dataset` is JSON lines of
+    `Text` with a further key `split` (`train` or `dev`), `start` an earlier version with the same
+    labels and head that training goes on from, or "" to begin with the encoder."""
 
     dataset: str
     model: str
     labels: list[str]
     method: Method
+    head: Head = Head.SOFTMAX
+    start: str = ""
     seed: int = 1
 
 
@@ -174,6 +202,14 @@ class HeldOut(Message):
 
 
 @dataclass(frozen=True)
+class CandidateOutcome(Message):
+    """A candidate that was looked at: its entity mass 1 - p(O), and whether it is a mention."""
+
+    mass: float
+    is_mention: bool
+
+
+@dataclass(frozen=True)
 class Interval(Message):
     """Accuracy of local model and LLM over the spans with `low` < uncertainty ≤ `high`."""
 
@@ -187,11 +223,18 @@ class Interval(Message):
 
 @dataclass(frozen=True)
 class Calibration(Message):
-    """A threshold and the evidence it rests on (LinkNER §5.3, Fig. 5)."""
+    """A threshold and the evidence it rests on (LinkNER §5.3, Fig. 5).
+
+    `low` and `high` bound τ in 95 % of bootstrap samples of the held-out spans (None where there
+    are too few to say). Candidates below the entity mass `candidate_floor` are not worth asking.
+    """
 
     tau: float
     intervals: list[Interval]
     note: str
+    low: float | None = None
+    high: float | None = None
+    candidate_floor: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -207,11 +250,13 @@ class TrainResult(Work):
     dev: Scores | None
     seconds: float
     calibration: Calibration
+    head: Head = Head.SOFTMAX
 
 
 @dataclass(frozen=True)
 class CalibrateRequest(Work):
     outcomes: list[HeldOut]
+    candidates: list[CandidateOutcome] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,23 @@ def entropy(probabilities: Floats) -> Floats:
     return np.clip(u, 0, 1)
 
 
+def mc_dropout(passes: Floats) -> Floats:
+    """u = mean over M passes with dropout of the entropy in each (eq. 3), divided by ln C.
+
+    *Shape:* (M, n, C) to (n,).
+    """
+    u: Floats = entropy(passes).mean(axis=0)
+    return u
+
+
+def evidential(concentrations: Floats) -> Floats:
+    """u = C / Σ_c α_c, the share of the Dirichlet distribution that is no evidence (eq. 4)."""
+    u: Floats = concentrations.shape[-1] / concentrations.sum(axis=-1)
+    return u
+
+
 METHODS: dict[Method, Callable[[Floats], Floats]] = {
     Method.LEAST_CONFIDENCE: least_confidence,
     Method.ENTROPY: entropy,
 }
+"""Those that probabilities alone give; the others need the model (`inference.read`)."""

@@ -25,6 +25,7 @@ from mlworker.config import ModelConfig
 from mlworker.data import WordPieces
 from mlworker.encoders import TOKENIZER, WEIGHTS, sha256
 from mlworker.model import SpanClassifier
+from mlworker.schema import Head
 
 CONFIG = "config.json"
 MANIFEST = "manifest.json"
@@ -37,11 +38,15 @@ class DamagedVersionError(ValueError):
 
 @dataclass(frozen=True)
 class LocalModel:
-    """A model version in memory, on the device that it computes on."""
+    """A model version in memory, on the device that it computes on.
+
+    Its logits are divided by `temperature`, fitted on held-out gold, before the softmax.
+    """
 
     config: ModelConfig
     classifier: SpanClassifier
     word_pieces: WordPieces
+    temperature: float = 1.0
 
     @property
     def device(self) -> torch.device:
@@ -60,6 +65,7 @@ def save(model: LocalModel, folder: Path, facts: Mapping[str, Any]) -> None:
     config = {
         "format": FORMAT,
         "model": asdict(model.config),
+        "temperature": model.temperature,
         "encoder": model.classifier.encoder.config.to_dict(),
         **facts,
     }
@@ -81,13 +87,16 @@ def load(folder: Path) -> LocalModel:
     verify(folder)
     facts = read_config(folder)
     sizes = facts["model"]
-    config = ModelConfig(**{**sizes, "labels": tuple(sizes["labels"])})
+    config = ModelConfig(
+        **{**sizes, "labels": tuple(sizes["labels"]), "head": Head(sizes.get("head", Head.SOFTMAX))}
+    )
     encoder = BertModel(BertConfig(**facts["encoder"]), add_pooling_layer=False)
     classifier = SpanClassifier(config, encoder)
     state = load_file(folder / WEIGHTS)
     classifier.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-    return LocalModel(config, classifier.eval(), WordPieces(tokenizer, config.word_pieces))
+    word_pieces = WordPieces(tokenizer, config.word_pieces)
+    return LocalModel(config, classifier.eval(), word_pieces, facts.get("temperature", 1.0))
 
 
 def read_config(folder: Path) -> dict[str, Any]:

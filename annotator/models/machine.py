@@ -7,6 +7,8 @@ from typing import Self
 from django.db import models
 from django.db.models import F, Q
 
+from mlworker import schema
+
 from .documents import Document
 from .projects import Label, Project
 from .scoping import ProjectScopedQuerySet
@@ -19,6 +21,7 @@ class ModelVersion(models.Model):
     number = models.PositiveIntegerField()
     path = models.CharField(max_length=255, unique=True)
     encoder = models.CharField(max_length=255)
+    head = models.CharField(max_length=20, default=schema.Head.SOFTMAX.value)
     labels = models.JSONField()
     """The names of the labels that it knows."""
     train_documents = models.PositiveIntegerField()
@@ -54,6 +57,11 @@ class Threshold(models.Model):
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="thresholds")
     method = models.CharField(max_length=20)
     tau = models.FloatField()
+    low = models.FloatField(null=True)
+    high = models.FloatField(null=True)
+    """Bounds of τ in 95 of 100 resamples of the evidence; null where there is too little of it."""
+    candidate_floor = models.FloatField(default=0)
+    """The entity mass below which a candidate is not worth a question."""
     origin = models.CharField(max_length=12, choices=Origin)
     intervals = models.JSONField(default=list)
     """The evidence: accuracy of local model and LLM per interval of uncertainty."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -35,6 +36,12 @@ class Project(models.Model):
     name = models.CharField(max_length=100, unique=True)
     slug = models.SlugField(max_length=110, unique=True, editable=False)
     guidelines = models.TextField(blank=True)
+    head = models.CharField(
+        max_length=20,
+        choices=[(head.value, head.value) for head in schema.Head],
+        default=schema.Head.SOFTMAX.value,
+    )
+    """What the next version's logits mean; the one that serves keeps its own."""
     method = models.CharField(
         max_length=20,
         choices=[(m.value, m.value.replace("_", " ")) for m in schema.Method],
@@ -78,6 +85,21 @@ class Project(models.Model):
         taken = set(Project.objects.filter(slug__startswith=base).values_list("slug", flat=True))
         numbered = (f"{base}-{n}" for n in range(2, len(taken) + 3))
         return base if base not in taken else next(s for s in numbered if s not in taken)
+
+    def clean(self) -> None:
+        """Refuses a method that the head, or the version that serves, does not offer."""
+        heads = {schema.Head(self.head)}
+        if self.serving is not None:
+            heads.add(schema.Head(self.serving.head))
+        missing = [head for head in heads if schema.Method(self.method) not in head.methods]
+        if missing:
+            raise ValidationError(
+                {
+                    "method": f"A model with a {missing[0]} head does not offer "
+                    f"{self.get_method_display()}: choose the head and train first, then the "
+                    "uncertainty."
+                }
+            )
 
     @property
     def llm_allowed(self) -> bool:

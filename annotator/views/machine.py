@@ -11,7 +11,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from annotator import pipeline
-from annotator.models import Job, Threshold
+from annotator.figures import routed
+from annotator.forms import LearningForm
+from annotator.models import Job, Prediction, Threshold
 
 from .access import Request, find_managed, find_project, project_context
 from .activity import activity_context
@@ -26,6 +28,8 @@ def model(request: Request, slug: str) -> HttpResponse:
     context = project_context(request, project, "model") | activity_context(project)
     context |= {
         "threshold": project.threshold(),
+        "sent": routed(project).count(),
+        "predicted": Prediction.objects.serving(project).count(),
         "versions": project.versions.prefetch_related(NEWEST_FIRST),
         "jobs": project.jobs.all()[:15],
         "gold_count": project.documents.gold().count(),
@@ -33,7 +37,24 @@ def model(request: Request, slug: str) -> HttpResponse:
     }
     if request.htmx:
         return TemplateResponse(request, "model.html#live", context)
+    context["form"] = LearningForm(instance=project)
     return TemplateResponse(request, "model.html", context)
+
+
+@require_POST
+def choose_learning(request: Request, slug: str) -> HttpResponse:
+    """Saves how the model learns and measures; documents not read so yet are read at once."""
+    project = find_managed(request, slug)
+    form = LearningForm(request.POST, instance=project)
+    if form.is_valid():
+        form.save()
+        messages.success(request, "Saved.")
+        if "method" in form.changed_data and pipeline.read_new_documents(project, request.user):
+            messages.info(request, "The documents are being read again.")
+    else:
+        for errors in form.errors.values():
+            messages.error(request, " ".join(map(str, errors)))
+    return redirect("annotator:model", slug=slug)
 
 
 @require_POST

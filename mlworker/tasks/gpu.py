@@ -10,6 +10,7 @@ from celery import shared_task
 
 from mlworker import inference, progress, storage
 from mlworker.calibration import calibrate as choose_tau
+from mlworker.config import TrainConfig
 from mlworker.schema import (
     CalibrateRequest,
     CalibrateResult,
@@ -28,7 +29,13 @@ from mlworker.training import train as train_model
 @envelope(TagRequest)
 def tag(request: TagRequest) -> TagResult:
     folder = storage.resolve(request.model)
-    tagged = inference.tag(folder, request.texts, request.method, request.candidates_per_100)
+    tagged = inference.tag(
+        folder,
+        request.texts,
+        request.method,
+        request.candidates_per_100,
+        request.candidate_floor,
+    )
     return TagResult(request.chunk, request.attempt, tagged)
 
 
@@ -42,6 +49,9 @@ def train(request: TrainRequest) -> TrainResult:
         Corpus(tuple(request.labels), split["train"], split["dev"]),
         storage.resolve(request.model),
         seed=request.seed,
+        start=storage.resolve(request.start) if request.start else None,
+        config=TrainConfig(head=request.head),
+        methods=[request.method],
         report=progress.reporter(request),
     )
     return TrainResult(
@@ -56,13 +66,15 @@ def train(request: TrainRequest) -> TrainResult:
         dev=trained.dev,
         seconds=trained.seconds,
         calibration=trained.calibrations[request.method],
+        head=request.head,
     )
 
 
 @shared_task(name="mlworker.calibrate", acks_late=False)
 @envelope(CalibrateRequest)
 def calibrate(request: CalibrateRequest) -> CalibrateResult:
-    return CalibrateResult(request.chunk, request.attempt, choose_tau(request.outcomes))
+    calibration = choose_tau(request.outcomes, request.candidates)
+    return CalibrateResult(request.chunk, request.attempt, calibration)
 
 
 def _dataset(path: Path) -> Iterator[tuple[str, Text]]:

@@ -103,6 +103,16 @@ def test_without_llm_it_ends_with_tagging(project: Project, run: Any) -> None:
     assert all(d.needs_count == 1 for d in to_review)  # Oslo: u 0.6 > τ 0.4
 
 
+def test_a_method_chosen_later_gets_a_threshold_of_its_own(project: Project, run: Any) -> None:
+    Project.objects.update(provider=Project.Provider.NONE)
+    run(lambda: pipeline.start(project, Job.Kind.TRAIN))
+    Project.objects.update(method="entropy")
+    project.refresh_from_db()
+    assert project.threshold() is None
+    assert run(lambda: pipeline.start(project, Job.Kind.TAG)) == ["tag", "recalibrate"]
+    assert project.threshold().tau == 0.2
+
+
 def test_a_second_tagging_does_not_recalibrate_again(project: Project, run: Any) -> None:
     run(lambda: pipeline.start(project, Job.Kind.TRAIN))
     factories.make_document(project, "Ada found Oslo.")

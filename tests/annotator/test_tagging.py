@@ -49,6 +49,13 @@ def test_all_is_read_but_the_gold_that_was_learned_from(project: Project) -> Non
     assert tagging.prepare(project) == [[new, tagged, held_out, test]]
 
 
+def test_candidates_end_where_the_threshold_says(project: Project, broker: Broker) -> None:
+    documents(project, 1)
+    project.serving.thresholds.update(candidate_floor=0.17)
+    start(project)
+    assert (broker.take("gpu") or {})["candidate_floor"] == 0.17
+
+
 def test_without_a_model_nothing_is_read() -> None:
     with pytest.raises(Impossible, match="no model yet; train one first"):
         tagging.prepare(factories.make_project())

@@ -14,7 +14,7 @@ from annotator import chunks, pipeline, recalibrating, training
 from annotator.asked import whom
 from annotator.models import Document, Job, Project, Threshold
 from annotator.training import Impossible
-from mlworker.schema import CalibrateRequest, HeldOut, Text
+from mlworker.schema import CalibrateRequest, CandidateOutcome, HeldOut, Text
 from tests import factories
 from tests.annotator import workers
 from tests.annotator.workers import Broker
@@ -177,6 +177,17 @@ def test_held_out_says_who_was_right_about_each_mention(project: Project, broker
         HeldOut(0.2, local_correct=False, llm_correct=True),
         HeldOut(0.3, local_correct=False, llm_correct=None),
     ]
+    # "dev" is no mention of its gold.
+    assert request.candidates == [CandidateOutcome(pytest.approx(0.8), is_mention=False)]
+
+
+def test_a_candidate_that_gold_has_is_accepted(project: Project, broker: Broker) -> None:
+    factories.make_version(project)
+    [held_out] = gold(project, 1, "dev")
+    factories.make_prediction(held_out, "Ada", "place", lane="candidate", uncertainty=0.7)
+    start(project, Job.Kind.RECALIBRATE)
+    request = CalibrateRequest.from_json(broker.take("gpu") or {})
+    assert request.candidates == [CandidateOutcome(pytest.approx(0.3), is_mention=True)]
 
 
 def test_a_right_span_with_a_wrong_label_is_wrong(project: Project, broker: Broker) -> None:

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.django_db
 
 OPEN = {"healthz", "sign_in", "sign_in_link"}
 OWN = {"projects", "account", "sign_out", "new_project"}
-MANAGERS = {"upload", "start", "cancel", "choose_llm", "exports", "download"}
+MANAGERS = {"upload", "start", "cancel", "choose_llm", "choose_learning", "exports", "download"}
 MEMBERS = {"project", "documents", "review_next", "review", "decide", "submit", "model"}
-POSTS = {"start", "cancel", "choose_llm", "decide", "submit", "sign_out"}
+POSTS = {"start", "cancel", "choose_llm", "choose_learning", "decide", "submit", "sign_out"}
 
 
 @pytest.fixture

@@ -283,6 +283,49 @@ def test_versions_show_their_figures(client: Client, project: Project) -> None:
         assert figure in html
 
 
+def learning(client: Client, project: Project, **chosen: Any) -> str:
+    """The page after saving how the model learns."""
+    given = {"head": "softmax", "method": "least_confidence", "candidates_per_100": "20"}
+    return text_of(client.post(at("choose_learning", project), given | chosen, follow=True))
+
+
+def test_another_uncertainty_has_the_documents_read_again(client: Client, project: Project) -> None:
+    factories.make_version(project)
+    document = factories.make_document(project, "Ada met Bo.")
+    factories.make_prediction(document, "Ada", "person")
+    assert "being read again" not in learning(client, project, candidates_per_100="5")
+    assert "being read again" in learning(client, project, method="entropy")
+    project.refresh_from_db()
+    assert (project.method, project.candidates_per_100) == ("entropy", 20)
+    assert project.jobs.get().kind == Job.Kind.TAG
+
+
+def test_an_uncertainty_that_the_model_cannot_give_is_refused(
+    client: Client, project: Project
+) -> None:
+    factories.make_version(project)
+    page = learning(client, project, head="evidential", method="evidential")
+    assert "A model with a softmax head does not offer evidential" in page
+    assert "train first" in page
+    project.refresh_from_db()
+    assert (project.head, project.method) == ("softmax", "least_confidence")
+    assert "Saved." in learning(client, project, head="evidential")
+
+
+def test_a_threshold_says_how_much_it_sends_and_how_firm_it_is(
+    client: Client, project: Project
+) -> None:
+    version = factories.make_version(project, tau=0.3)
+    version.thresholds.update(low=0.2, high=0.45, candidate_floor=0.17)
+    document = factories.make_document(project, "Ada met Bo.")
+    factories.make_prediction(document, "Ada", "person", uncertainty=0.4)
+    factories.make_prediction(document, "Bo", "person", uncertainty=0.1)
+    page = text_of(client.get(at("model", project)))
+    assert "sends 1 of 2 spans" in page
+    assert "between 0.20 and 0.45" in page
+    assert "entity mass of 0.17" in page
+
+
 def test_training_without_gold_says_what_is_missing(client: Client, project: Project) -> None:
     response = client.post(at("start", project), {"kind": "train"}, follow=True)
     assert "gold" in text_of(response).lower()

@@ -4,8 +4,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlworker.calibration import DEFAULT_TAU, MIN_SPANS, REFERENCE_ACCURACY, THIN, calibrate
-from mlworker.schema import Calibration, HeldOut
+from mlworker.calibration import (
+    DEFAULT_TAU,
+    MIN_SPANS,
+    REFERENCE_ACCURACY,
+    ROLLING,
+    THIN,
+    calibrate,
+    candidate_floor,
+    tau_for_budget,
+)
+from mlworker.schema import Calibration, CandidateOutcome, HeldOut
 
 uncertainty = st.one_of(st.floats(0, 1), st.sampled_from([k / 10 for k in range(11)]))
 outcome = st.builds(HeldOut, uncertainty, st.booleans(), st.one_of(st.none(), st.booleans()))
@@ -98,3 +107,42 @@ def test_uncertainty_on_a_bound_belongs_to_the_interval_below() -> None:
     found = calibrate([HeldOut(0.3, True, False)] * 20 + [HeldOut(0.31, False, True)] * 20)
     assert found.tau == 0.3
     assert [(i.low, i.high, i.spans) for i in found.intervals] == [(0, 0.3, 20), (0.3, 1, 20)]
+
+
+def test_the_bootstrap_interval_holds_tau_and_narrows_with_more_spans() -> None:
+    local = [0.95, 0.9, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3]
+    few, many = (calibrate(spread(local, 0.75, each)) for each in (20, 400))
+    widths = []
+    for found in (few, many):
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low <= found.tau <= found.high
+        widths.append(found.high - found.low)
+    assert widths[1] <= widths[0]
+
+
+def test_without_enough_spans_there_is_no_interval() -> None:
+    found = calibrate([HeldOut(0.5, True)] * (MIN_SPANS - 1))
+    assert (found.low, found.high) == (None, None)
+
+
+def looked_at(*accepted: bool) -> list[CandidateOutcome]:
+    return [CandidateOutcome(0.5 - n / 1000, yes) for n, yes in enumerate(accepted)]
+
+
+def test_candidates_end_where_acceptance_falls() -> None:
+    found = candidate_floor(looked_at(*[True] * 40, *[False] * 60))
+    # The 16th refusal leaves 4 mentions among the last 20.
+    assert found == pytest.approx(0.5 - 55 / 1000)
+    assert candidate_floor(looked_at(*[True, False] * 50)) == 0
+    assert candidate_floor(looked_at(*[False] * (ROLLING - 1))) == 0
+    assert candidate_floor(looked_at(*[False] * ROLLING)) == pytest.approx(0.5 - 19 / 1000)
+
+
+@given(st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0])), st.integers(0, 30))
+def test_a_budget_is_kept_and_used_up_as_far_as_ties_allow(found: list[float], most: int) -> None:
+    tau = tau_for_budget(found, most)
+    routed = sum(u > tau for u in found)
+    assert routed <= most
+    lower = [u for u in found if u <= tau and u > 0]
+    assert not lower or routed + sum(u == max(lower) for u in lower) > most

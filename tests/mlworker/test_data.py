@@ -115,3 +115,15 @@ def test_a_window_too_short_to_move_on_is_refused() -> None:
 def test_labels_must_be_distinct_entities(labels: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="labels"):
         ModelConfig(labels=labels, max_width=4)
+
+
+def test_forgotten_case_is_lower_case_and_nothing_else_changes(word_pieces: WordPieces) -> None:
+    config = ModelConfig(labels=("person",), max_width=4)
+    cut = windows(sentences(Text(1, "NATO met Ada at 9 #now\nit rains .")), word_pieces, config)
+    batch = collate(cut, 4)
+    bare = batch.without_case(1.0)
+    lower = [word_shape(w) for w in ("nato", "met", "ada", "at", "9", "#", "now")]
+    assert bare.shapes[0].tolist() == lower
+    assert bare.pieces is batch.pieces
+    assert batch.without_case(0.0).cases.equal(batch.cases)
+    assert set(bare.cases[1].tolist()) == {0, word_shape("rains"), word_shape(".")}

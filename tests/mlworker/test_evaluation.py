@@ -1,11 +1,7 @@
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
-from mlworker import conll, evaluation
-from mlworker.schema import HeldOut, Lane, Mention, Method, ScoredSpan, Scores, TaggedText, Text
+from mlworker import evaluation
+from mlworker.schema import HeldOut, Lane, Mention, ScoredSpan, Scores, TaggedText, Text
 
 
 def span(
@@ -25,7 +21,7 @@ def test_scores_are_exact_micro_and_leave_out_no_gold() -> None:
     assert evaluation.scores(tagged, texts) == Scores(33.33, 25.0, 28.57)
 
 
-def test_outcomes_are_of_predicted_mentions_by_the_method_asked_for() -> None:
+def test_outcomes_are_of_predicted_mentions() -> None:
     texts = [Text(1, "x" * 9, None, [Mention(0, 3, "person")])]
     tagged = [
         TaggedText(
@@ -37,12 +33,13 @@ def test_outcomes_are_of_predicted_mentions_by_the_method_asked_for() -> None:
             ],
         )
     ]
-    found = evaluation.outcomes(tagged, texts, Method.LEAST_CONFIDENCE)
+    found = evaluation.outcomes(tagged, texts)
     assert [(round(o.uncertainty, 6), o.local_correct, o.llm_correct) for o in found] == [
         (0.2, True, None),
         (0.4, False, None),
     ]
-    assert evaluation.outcomes(tagged, texts, Method.ENTROPY)[0].uncertainty != 0.2
+    (candidate,) = evaluation.candidate_outcomes(tagged, texts)
+    assert not candidate.is_mention
 
 
 def test_quality_of_a_method_that_knows_its_errors_and_of_one_that_does_not() -> None:
@@ -61,43 +58,3 @@ def test_quality_of_nothing_or_of_one_kind_is_no_number() -> None:
         None, None, None
     )
     assert evaluation.uncertainty_quality([HeldOut(0.1, True)], 0.5).auroc is None
-
-
-def read(folder: Path, content: str) -> list[Text]:
-    file = folder / "file.conll"
-    file.write_text(content, encoding="utf-8")
-    return conll.read(file)
-
-
-def test_conll_is_a_text_per_sentence_with_its_words_and_mentions(tmp_path: Path) -> None:
-    first, second = read(
-        tmp_path,
-        "-DOCSTART-\tO\n\n👍🏽\tO\nNew\tB-place\nYork\tI-place\n\n\nAda NNP B-person\nin IN O\n",
-    )
-    assert first == Text(0, "👍🏽 New York", [(0, 2), (3, 6), (7, 11)], [Mention(3, 11, "place")])
-    assert second.text[0:3] == "Ada"
-    assert second.mentions == [Mention(0, 3, "person")]
-
-
-@pytest.mark.parametrize(
-    ("tags", "expected"),
-    [  # as conlleval counts chunks
-        ("I-a I-a", [(0, 2, "a")]),
-        ("O I-a I-b", [(1, 2, "a"), (2, 3, "b")]),
-        ("B-a B-a I-a", [(0, 1, "a"), (1, 3, "a")]),
-        ("B-a I-b O", [(0, 1, "a"), (1, 2, "b")]),
-        ("B-a O I-a", [(0, 1, "a"), (2, 3, "a")]),
-    ],
-)
-def test_tags_are_repaired_as_conlleval_does(
-    tmp_path: Path, tags: str, expected: list[tuple[int, int, str]]
-) -> None:
-    (text,) = read(tmp_path, "\n".join(f"w\t{tag}" for tag in tags.split()))
-    found = [(m.start // 2, m.end // 2 + 1, m.label) for m in text.mentions]
-    assert found == expected
-
-
-@pytest.mark.parametrize("line", ["alone", "word\tX-person", "\tO"])
-def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
-    with pytest.raises(ValueError, match=r"file\.conll:2: "):
-        read(tmp_path, f"fine\tO\n{line}\n")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +13,14 @@ from hypothesis import strategies as st
 from mlworker import hardware, inference, routing, versions
 from mlworker.data import Window
 from mlworker.routing import Spans
-from mlworker.schema import NO_ENTITY, Lane, Method, Text
+from mlworker.schema import NO_ENTITY, Head, Lane, Method, Text
 from mlworker.segmentation import sentences
 from mlworker.versions import LocalModel
 
 relaxed = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+METHODS = Head.SOFTMAX.methods
 LINES = st.lists(
     st.sampled_from(
         [
@@ -35,7 +38,7 @@ LINES = st.lists(
 
 
 @relaxed
-@given(texts=st.lists(LINES.map("\r\n".join), max_size=4), method=st.sampled_from(list(Method)))
+@given(texts=st.lists(LINES.map("\r\n".join), max_size=4), method=st.sampled_from(METHODS))
 def test_spans_are_exact_and_what_they_say_holds_together(
     texts: list[str], method: Method, untrained: LocalModel
 ) -> None:
@@ -106,11 +109,11 @@ def test_what_does_not_fit_the_memory_is_halved(
     expected = inference.score(untrained, cut)
     whole, sizes = inference._forward, []
 
-    def small(model: LocalModel, batch: list[Window]) -> list[Spans]:
+    def small(model: LocalModel, batch: list[Window], **asked: Any) -> list[Spans]:
         sizes.append(len(batch))
         if len(batch) > 2:
             raise torch.OutOfMemoryError
-        return whole(model, batch)
+        return whole(model, batch, **asked)
 
     monkeypatch.setattr(inference, "_forward", small)
     for found, before in zip(inference.score(untrained, cut), expected, strict=True):
@@ -121,7 +124,7 @@ def test_what_does_not_fit_the_memory_is_halved(
 def test_one_sentence_that_does_not_fit_and_any_other_error_are_raised(
     untrained: LocalModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> list[Spans]:
+    def fail(*_: object, **__: object) -> list[Spans]:
         raise error
 
     monkeypatch.setattr(inference, "_forward", fail)
@@ -172,3 +175,55 @@ def test_no_text_and_empty_texts_are_fine(untrained: LocalModel) -> None:
     assert inference.tag_with(untrained, [], Method.ENTROPY, 20) == []
     (answer,) = inference.tag_with(untrained, [Text(3, " \n ")], Method.ENTROPY, 20)
     assert (answer.id, answer.spans) == (3, [])
+
+
+def evidential(model: LocalModel) -> LocalModel:
+    return replace(model, config=replace(model.config, head=Head.EVIDENTIAL))
+
+
+def test_a_method_that_the_head_does_not_offer_is_refused(untrained: LocalModel) -> None:
+    with pytest.raises(ValueError, match="a model with a softmax head has no evidential"):
+        inference.read(untrained, [], [Method.EVIDENTIAL])
+    assert inference.read(evidential(untrained), [], [Method.EVIDENTIAL]).spans == []
+
+
+def test_evidence_is_what_makes_a_span_sure(untrained: LocalModel) -> None:
+    model = evidential(untrained)
+    torch.nn.init.normal_(model.classifier.output.weight, std=3)
+    cut = sentences(Text(1, "Ada lives in New York ."))
+    (found,) = inference.score(model, cut, frozenset({Method.EVIDENTIAL}))
+    u, probabilities = found.uncertainty[Method.EVIDENTIAL], found.probabilities
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    # p = (e + 1) / Σα, so the class without any evidence has u / C, the least there is.
+    assert (probabilities >= u[:, None] / 3 - 1e-6).all()
+    assert ((u > 0) & (u < 1)).all()
+
+
+@pytest.mark.parametrize("passes", [inference.HEAD_PASSES, inference.Passes(4, encoder=True)])
+def test_dropout_is_drawn_alike_each_time_and_leaves_the_rest_as_it_was(
+    untrained: LocalModel, passes: inference.Passes
+) -> None:
+    text = Text(1, "Ada lives in New York .")
+    methods = [Method.ENTROPY, Method.MC_DROPOUT]
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    (first,) = inference.read(untrained, [text], methods, passes).spans
+    (again,) = inference.read(untrained, [text], methods, passes).spans
+    assert torch.random.get_rng_state().equal(before)
+    np.testing.assert_array_equal(
+        first.uncertainty[Method.MC_DROPOUT], again.uncertainty[Method.MC_DROPOUT]
+    )
+    (plain,) = inference.read(untrained, [text], []).spans
+    assert_same(first, plain)
+    assert not untrained.classifier.training
+
+
+def test_a_temperature_softens_what_is_said_and_changes_no_label(untrained: LocalModel) -> None:
+    text = Text(1, "Ada lives in New York .")
+    torch.nn.init.normal_(untrained.classifier.output.weight, std=5)
+    (sharp,) = inference.read(untrained, [text]).spans
+    (soft,) = inference.read(replace(untrained, temperature=3.0), [text]).spans
+    kept = {(i, j): p for i, j, p in zip(soft.first, soft.last, soft.probabilities, strict=True)}
+    for i, j, p in zip(sharp.first, sharp.last, sharp.probabilities, strict=True):
+        assert kept[i, j].argmax() == p.argmax()
+        assert kept[i, j].max() <= p.max() + 1e-6

@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import math
-
 import torch
 
-from mlworker.data import IGNORED, Batch, collate, windows
+from mlworker.data import Batch, collate, windows
 from mlworker.schema import Text
 from mlworker.segmentation import sentences
-from mlworker.training import loss
 from mlworker.versions import LocalModel
 
 
@@ -33,7 +30,7 @@ def test_the_factorised_layer_equals_one_layer_over_the_whole_span(untrained: Lo
     batch = read(untrained, "we saw Grace Hopper today")
     with torch.no_grad():
         found = model(batch)
-        pieces = model.encoder(batch.pieces, attention_mask=batch.mask).last_hidden_state[0]
+        pieces = model.encode(batch)[0]
         shapes = model.shape(batch.shapes)[0]
         weight = torch.cat([model.left.weight, model.right.weight], 1)
         for i, width in batch.spans[0].nonzero().tolist():
@@ -55,8 +52,10 @@ def test_padding_changes_nothing(untrained: LocalModel) -> None:
     torch.testing.assert_close(beside, alone, atol=1e-5, rtol=0)
 
 
-def test_the_loss_is_the_mean_cross_entropy_of_the_spans() -> None:
-    logits = torch.tensor([[[2.0, 0.0], [0.0, 0.0]], [[0.0, 5.0], [9.0, 9.0]]])
-    classes = torch.tensor([[0, 1], [1, IGNORED]])
-    expected = (math.log1p(math.exp(-2)) + math.log(2) + math.log1p(math.exp(-5))) / 3
-    assert abs(loss(logits, classes).item() - expected) < 1e-6
+def test_the_encoder_sees_case_once_it_is_learned(untrained: LocalModel) -> None:
+    lower, upper = read(untrained, "ada saw paris ."), read(untrained, "ADA saw PARIS .")
+    assert lower.pieces.equal(upper.pieces)
+    model = untrained.classifier
+    torch.testing.assert_close(model.encode(lower), model.encode(upper))
+    torch.nn.init.normal_(model.case.weight)
+    assert not model.encode(lower).allclose(model.encode(upper), atol=1e-3)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 
 from mlworker import inference
 from mlworker.routing import MASS_FLOOR, Spans, candidates, mentions
+from mlworker.schema import Mention, Text
+from mlworker.versions import LocalModel
 
 
 @st.composite
@@ -45,14 +48,14 @@ def test_mentions_are_entities_do_not_overlap_and_leave_out_only_what_a_better_o
 def test_candidates_keep_to_their_budget_and_out_of_the_way_of_mentions(
     sentences: list[Spans], per_100: float
 ) -> None:
-    chosen = candidates(sentences, per_100)
+    taken = [mentions(found) for found in sentences]
+    chosen = candidates(sentences, taken, per_100)
     assert len(chosen) == len(sentences)
     assert sum(map(len, chosen)) <= math.ceil(len(sentences) * per_100 / 100)
-    for found, picked in zip(sentences, chosen, strict=True):
-        taken = mentions(found)
+    for found, used, picked in zip(sentences, taken, chosen, strict=True):
         assert all(found.probabilities[i].argmax() == 0 for i in picked)
         assert all(found.mass[i] >= MASS_FLOOR for i in picked)
-        assert not any(overlap(found, i, j) for i in picked for j in [*taken, *picked] if i != j)
+        assert not any(overlap(found, i, j) for i in picked for j in [*used, *picked] if i != j)
 
 
 def test_the_budget_goes_to_the_greatest_entity_mass_wherever_it_is() -> None:
@@ -60,10 +63,23 @@ def test_the_budget_goes_to_the_greatest_entity_mass_wherever_it_is() -> None:
         return Spans(np.array([0]), np.array([0]), np.array([[1 - mass, mass]]))
 
     sentences = [one(0.1), one(0.4), one(0.3), one(0.04)]
-    assert candidates(sentences, 50) == [[], [0], [0], []]
-    assert candidates(sentences, 100) == [[0], [0], [0], []]
-    assert candidates(sentences, 1) == [[], [0], [], []]
-    assert candidates(sentences, 0) == [[], [], [], []]
+    nothing: list[list[int]] = [[], [], [], []]
+    assert candidates(sentences, nothing, 50) == [[], [0], [0], []]
+    assert candidates(sentences, nothing, 100) == [[0], [0], [0], []]
+    assert candidates(sentences, nothing, 1) == [[], [0], [], []]
+    assert candidates(sentences, nothing, 0) == nothing
+    assert candidates(sentences, nothing, 100, floor=0.35) == [[], [0], [], []]
+
+
+def test_gold_in_the_texts_changes_nothing_of_what_is_routed(untrained: LocalModel) -> None:
+    """The published LinkNER code asks about missed mentions because gold names them."""
+    bare = [Text(number, "Ada lives in New York\nwe saw Linus") for number in range(3)]
+    planted = [replace(text, mentions=[Mention(13, 21, "place")]) for text in bare]
+    wrong = [replace(text, mentions=[Mention(0, 1, "person")]) for text in bare]
+    for method in untrained.config.head.methods:
+        expected = inference.tag_with(untrained, bare, method, 100)
+        assert inference.tag_with(untrained, planted, method, 100) == expected
+        assert inference.tag_with(untrained, wrong, method, 100) == expected
 
 
 def test_nothing_that_chooses_spans_can_be_given_gold() -> None:

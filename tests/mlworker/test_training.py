@@ -3,11 +3,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
 
-from mlworker import hardware, inference, versions
+from mlworker import hardware, inference, training, versions
+from mlworker.alignment import align
 from mlworker.config import TrainConfig
-from mlworker.schema import Mention, Method, Text
-from mlworker.training import Corpus, Trained, align, measure, train
+from mlworker.data import Batch, windows
+from mlworker.model import SpanClassifier
+from mlworker.schema import Head, Mention, Method, Text
+from mlworker.training import Corpus, Trained, measure, train
+from mlworker.versions import LocalModel
 
 LABELS = ("person", "place")
 QUICK = TrainConfig(fewest_passes=60, fewest_steps=20)
@@ -44,7 +50,7 @@ def test_the_figures_are_those_of_the_version_that_was_saved(
 ) -> None:
     assert measure(inference.load(tmp_path / "v1"), corpus[:8]) == (run.dev, run.calibrations)
     facts = versions.read_config(tmp_path / "v1")
-    assert facts["taus"] == {m.value: run.calibrations[m].tau for m in Method}
+    assert facts["taus"] == {m.value: run.calibrations[m].tau for m in Head.SOFTMAX.methods}
 
 
 def test_the_same_seed_gives_the_same_version_and_another_does_not(
@@ -143,7 +149,7 @@ def test_nothing_to_learn_and_unknown_labels_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("sentences", "epochs"), [(1, 1500), (20, 75), (150, 10), (1500, 10), (3394, 5), (14_041, 3)]
+    ("sentences", "epochs"), [(1, 1500), (20, 75), (150, 10), (1500, 10), (3394, 5), (14_041, 4)]
 )
 def test_epochs_follow_from_the_size_of_the_corpus(sentences: int, epochs: int) -> None:
     assert TrainConfig().epochs(sentences) == epochs
@@ -154,3 +160,71 @@ def test_batches_of_a_small_corpus_are_small() -> None:
     assert config.batch_budget(400, 10) == 150
     assert config.batch_budget(4000, 10) == 200
     assert config.batch_budget(100_000, 6) == 600
+
+
+def test_an_evidential_head_learns_too_and_offers_its_own_uncertainty(
+    encoder_folder: Path, corpus: list[Text], tmp_path: Path
+) -> None:
+    config = TrainConfig(
+        head=Head.EVIDENTIAL, encoder_rate=1e-3, head_rate=3e-3, fewest_passes=1000
+    )
+    trained = train(
+        Corpus(LABELS, corpus, corpus), tmp_path / "v1", encoder=str(encoder_folder), config=config
+    )
+    assert trained.dev is not None
+    assert trained.dev.f1 == 100
+    assert set(trained.calibrations) == set(Method)
+    assert inference.load(tmp_path / "v1").config.head is Head.EVIDENTIAL
+
+
+def go_on(start: Path, encoder: Path, corpus: list[Text], config: TrainConfig) -> Trained:
+    folder = start.parent / "next"
+    return train(
+        Corpus(LABELS, corpus, corpus), folder, encoder=str(encoder), start=start, config=config
+    )
+
+
+def test_a_warm_start_goes_on_from_what_was_learned(
+    encoder_folder: Path, corpus: list[Text], tmp_path: Path
+) -> None:
+    config = TrainConfig(encoder_rate=1e-3, head_rate=3e-3, fewest_passes=600)
+    train(
+        Corpus(LABELS, corpus, corpus), tmp_path / "v1", encoder=str(encoder_folder), config=config
+    )
+    # Far too little to learn anything anew.
+    brief = TrainConfig(encoder_rate=1e-6, head_rate=1e-6, fewest_passes=20, fewest_steps=4)
+    found = go_on(tmp_path / "v1", encoder_folder, corpus, brief)
+    assert found.warm
+    assert found.dev is not None
+    assert found.dev.f1 == 100
+
+
+def test_a_version_of_another_kind_is_no_start(
+    run: Trained, encoder_folder: Path, corpus: list[Text], tmp_path: Path
+) -> None:
+    other = TrainConfig(head=Head.EVIDENTIAL, fewest_passes=60, fewest_steps=20)
+    assert not go_on(tmp_path / "v1", encoder_folder, corpus, other).warm
+
+
+def test_a_batch_too_large_for_the_memory_gives_the_same_gradient_in_halves(
+    untrained: LocalModel, corpus: list[Text], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gold = align(corpus[:1] * 4, LABELS)
+    cut = windows(gold.sentences, untrained.word_pieces, untrained.config)
+    forward = SpanClassifier.forward
+
+    def gradient() -> Tensor:
+        untrained.classifier.zero_grad()
+        training._backward(untrained, cut, gold, TrainConfig(), 0.5)
+        found = untrained.classifier.left.weight.grad
+        assert found is not None
+        return found.clone()
+
+    def small(self: SpanClassifier, batch: Batch) -> Tensor:
+        if len(batch.pieces) > 1:
+            raise torch.OutOfMemoryError
+        return forward(self, batch)
+
+    whole = gradient()
+    monkeypatch.setattr(SpanClassifier, "forward", small)
+    torch.testing.assert_close(gradient(), whole)

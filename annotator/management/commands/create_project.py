@@ -11,6 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from annotator.management.steps import DatabaseCommand
 from annotator.models import Membership, Project, User
 from annotator.projects import create_project, read_label_file
+from mlworker import schema
 
 
 class Command(DatabaseCommand):
@@ -21,13 +22,26 @@ class Command(DatabaseCommand):
         parser.add_argument(
             "--labels", required=True, type=Path, help="YAML or JSON: a list of name, description"
         )
+        parser.add_argument("--head", choices=list(schema.Head), default=schema.Head.SOFTMAX.value)
+        parser.add_argument(
+            "--method",
+            choices=list(schema.Method),
+            default=schema.Method.LEAST_CONFIDENCE.value,
+            help="how uncertainty is measured",
+        )
         parser.add_argument("--llm", action="store_true", help="let it ask the configured LLM")
 
     def handle(self, *args: Any, **options: Any) -> None:
         provider = Project.Provider.OPENAI if options["llm"] else Project.Provider.NONE
         try:
             labels = read_label_file(options["labels"])
-            project = create_project(options["name"], labels, provider=provider)
+            project = create_project(
+                options["name"],
+                labels,
+                provider=provider,
+                head=options["head"],
+                method=options["method"],
+            )
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         for operator in User.objects.filter(is_superuser=True):

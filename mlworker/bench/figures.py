@@ -1,0 +1,102 @@
+"""What was measured as the rows of `bench.json`: `{"id", "value", "unit", "better"}`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from mlworker.bench.accuracy import Drawn, Measured, Trained
+from mlworker.bench.speed import SmallTraining, Tagging
+from mlworker.evaluation import UncertaintyQuality
+
+PERCENT, SHARE, SECONDS, RATE, RATIO, MIB = "%", "0…1", "s", "sentences/s", "×", "MiB"
+
+
+class Better(StrEnum):
+    HIGHER = "higher"
+    LOWER = "lower"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value; its `id` stays the same from run to run."""
+
+    id: str
+    value: float
+    unit: str
+    better: Better
+
+
+def write(figures: Iterable[Figure], path: Path) -> None:
+    rows = [asdict(figure) for figure in figures]
+    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def of_training(found: Trained) -> Iterator[Figure]:
+    name = f"{found.corpus}.{found.variant.id}"
+    if found.dev:
+        yield _higher(f"{name}.dev.f1", found.dev.f1, PERCENT)
+    if found.seconds is not None:
+        yield _lower(f"{name}.training.seconds", found.seconds, SECONDS)
+    if found.sentences_per_second is not None:
+        yield _higher(f"{name}.training.rate", found.sentences_per_second, RATE)
+
+
+def of_dropout(corpus: str, drawn: Sequence[Drawn]) -> Iterator[Figure]:
+    for found in drawn:
+        name = f"{corpus}.dev.mc_dropout.{found.name}"
+        yield from _of_quality(name, found.quality)
+        yield _higher(f"{name}.rate", found.sentences_per_second, RATE)
+
+
+def of_tagging(found: Tagging) -> Iterator[Figure]:
+    for name, rate in found.rates.items():
+        yield _higher(f"tagging.{name}.rate", rate, RATE)
+        yield _higher(f"tagging.{name}.dev.f1", found.dev_f1[name], PERCENT)
+    yield _higher("tagging.one_at_a_time.rate", found.batching.single, RATE)
+    yield _higher("tagging.batching", found.batching.ratio, RATIO)
+    yield _lower("tagging.memory", found.memory, MIB)
+
+
+def of_growth(seconds: Mapping[int, float]) -> Iterator[Figure]:
+    """Seconds for the most sentences, and how much longer each takes than of the fewest."""
+    fewest, most = min(seconds), max(seconds)
+    yield _lower("tagging.most.seconds", seconds[most], SECONDS)
+    growth = seconds[most] / most / (seconds[fewest] / fewest)
+    yield _lower("tagging.growth", growth, RATIO)
+
+
+def of_small_training(found: SmallTraining) -> Iterator[Figure]:
+    yield _lower("training.small.cold.seconds", found.cold, SECONDS)
+    yield _lower("training.small.warm.seconds", found.warm, SECONDS)
+
+
+def of_test(found: Measured) -> Iterator[Figure]:
+    name = f"{found.trained.corpus}.{found.test}.{found.trained.variant.id}"
+    for score, value in asdict(found.scores).items():
+        yield _higher(f"{name}.{score}", value, PERCENT)
+    for method, quality in found.quality.items():
+        yield from _of_quality(f"{name}.{method}", quality)
+    for method, quality in found.untempered.items():
+        if quality.ece is not None:
+            yield _lower(f"{name}.{method}.untempered.ece", quality.ece, SHARE)
+
+
+def _of_quality(name: str, quality: UncertaintyQuality) -> Iterator[Figure]:
+    if quality.auroc is not None:
+        yield _higher(f"{name}.auroc", quality.auroc, SHARE)
+    if quality.ece is not None:
+        yield _lower(f"{name}.ece", quality.ece, SHARE)
+    if quality.share_routed is not None:
+        yield _lower(f"{name}.share_routed", quality.share_routed, SHARE)
+
+
+def _higher(id: str, value: float, unit: str) -> Figure:
+    return Figure(id, round(value, 4), unit, Better.HIGHER)
+
+
+def _lower(id: str, value: float, unit: str) -> Figure:
+    return Figure(id, round(value, 4), unit, Better.LOWER)

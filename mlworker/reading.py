@@ -1,0 +1,90 @@
+"""What a model version makes of texts, before and after it is decided which spans are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlworker import routing
+from mlworker.routing import Spans
+from mlworker.schema import Lane, Method, ScoredSpan, TaggedText, Text
+from mlworker.segmentation import Sentence
+from mlworker.uncertainty import METHODS, Floats
+
+DIGITS = 5
+"""Decimals of probabilities and uncertainties on the wire."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The sentences of each text, and for each sentence, in order, the spans worth a look."""
+
+    classes: tuple[str, ...]
+    texts: Sequence[Text]
+    sentences: list[list[Sentence]]
+    spans: list[Spans]
+
+    def tagged(
+        self, method: Method, candidates_per_100: float, candidate_floor: float = 0.0
+    ) -> list[TaggedText]:
+        """An answer for each text: its mentions, and the candidates that the budget allows.
+
+        `KeyError` where the texts were read without `method`.
+        """
+        mentions = [routing.mentions(spans) for spans in self.spans]
+        candidates = routing.candidates(self.spans, mentions, candidates_per_100, candidate_floor)
+        flat = [sentence for part in self.sentences for sentence in part]
+        scored = (
+            [
+                *self._wire(method, sentence, spans, chosen, Lane.MENTION),
+                *self._wire(method, sentence, spans, asked, Lane.CANDIDATE),
+            ]
+            for sentence, spans, chosen, asked in zip(
+                flat, self.spans, mentions, candidates, strict=True
+            )
+        )
+        return [
+            TaggedText(
+                text.id,
+                sorted((s for _ in part for s in next(scored)), key=lambda s: (s.start, s.end)),
+            )
+            for text, part in zip(self.texts, self.sentences, strict=True)
+        ]
+
+    def _wire(
+        self, method: Method, sentence: Sentence, spans: Spans, chosen: list[int], lane: Lane
+    ) -> list[ScoredSpan]:
+        """The spans numbered `chosen`: offsets in the text, probabilities by label."""
+        if not chosen:
+            return []
+        probabilities = spans.probabilities[chosen].astype(np.float64)
+        best = 1 + probabilities[:, 1:].argmax(axis=1)
+        uncertainty = _uncertainty(method, spans, chosen, probabilities).round(DIGITS)
+        out = []
+        for i, row, label, u in zip(
+            chosen, probabilities.round(DIGITS), best, uncertainty, strict=True
+        ):
+            first, last = int(spans.first[i]), int(spans.last[i])
+            begin, end = sentence.context(first, last)
+            out.append(
+                ScoredSpan(
+                    start=sentence.offsets[first][0],
+                    end=sentence.offsets[last][1],
+                    label=self.classes[label],
+                    lane=lane,
+                    probabilities=dict(zip(self.classes, row.tolist(), strict=True)),
+                    uncertainty=float(u),
+                    sentence_start=begin,
+                    sentence_end=end,
+                )
+            )
+        return out
+
+
+def _uncertainty(method: Method, spans: Spans, chosen: list[int], probabilities: Floats) -> Floats:
+    """By `method`: from the probabilities where they suffice, else as the model measured it."""
+    if method in METHODS:
+        return METHODS[method](probabilities)
+    return spans.uncertainty[method][chosen]
