@@ -59,6 +59,11 @@ def project_figures(project: Project) -> ProjectFigures:
     )
 
 
+def predicted(project: Project) -> QuerySet[Prediction]:
+    """What the serving version says by the project's method."""
+    return Prediction.objects.serving(project)
+
+
 def routed(project: Project) -> QuerySet[Prediction]:
     """The predictions of the serving version that are routed: u > τ, or candidates."""
     threshold = project.threshold()

@@ -86,19 +86,22 @@ class LearningForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Project
-        fields = ("head", "method", "candidates_per_100")
+        fields = ("head", "method", "candidates_per_100", "questions_per_100")
         labels: ClassVar[dict[str, str]] = {
             "head": "Head",
             "method": "Uncertainty",
             "candidates_per_100": "Candidates per 100 sentences",
+            "questions_per_100": "Questions per 100 documents, at most",
         }
         help_texts: ClassVar[dict[str, str]] = {
             "head": "What the next training makes of the model. An evidential head also says how "
             "much it knows; a softmax head is what most papers compare with.",
             "method": "How unsure a span is. With another one every document that is not gold is "
-            "read again, and τ is found anew at the next training or recalibration.",
+            "read again, and τ is found anew.",
             "candidates_per_100": "How many spans that the model calls no entity, but not surely, "
             "may be asked about.",
+            "questions_per_100": "With a number, τ is set so that no more spans are routed, "
+            "candidates among them. Empty: τ follows from held-out gold.",
         }
 
 

@@ -16,7 +16,7 @@ from mlworker import schema
 
 from . import chunks, ledger, suggestions
 from .asked import asked_by, whom
-from .models import Chunk, Document, Job, Prediction, Project, Question
+from .models import Chunk, Document, Job, Prediction, Project, Question, Threshold
 from .tagging import in_pieces
 from .training import Impossible
 
@@ -51,7 +51,8 @@ def is_due(project: Project) -> bool:
 
 def to_ask(project: Project) -> QuerySet[Prediction]:
     """The predictions of the serving version that the LLM is to be asked about: held-out gold
-    first, and the rest once τ was chosen from its answers, or it turned out to give none."""
+    first, and the rest once τ was chosen from its answers, or it turned out to give none. Where a
+    budget says τ, held-out gold is not asked about."""
     threshold = project.threshold()
     if threshold is None:
         return Prediction.objects.none()
@@ -65,9 +66,11 @@ def to_ask(project: Project) -> QuerySet[Prediction]:
     )
     asked = asked_by(project).about_outer_prediction()
     settled = asked.exclude(state=Question.State.OPEN)
-    held_out_first = not threshold.rests_on_answers and held_out.exclude(Exists(settled)).exists()
+    held_out_first = threshold.awaits_answers and held_out.exclude(Exists(settled)).exists()
     routed = predictions.routed(threshold.tau).filter(open_or_test)
     wanted = held_out if held_out_first else held_out | routed
+    if threshold.origin == Threshold.Origin.BUDGET:
+        wanted = routed
     return wanted.exclude(Exists(asked)).select_related("tagging")
 
 

@@ -19,9 +19,9 @@ from kombu.exceptions import OperationalError
 
 from mlworker import schema
 
-from . import chunks, ledger, linking, recalibrating, tagging, training
+from . import budget, chunks, ledger, linking, recalibrating, suggestions, tagging, training
 from .chunks import Busy
-from .models import Chunk, Job, Project, User
+from .models import Chunk, Document, Job, Project, User
 from .training import Impossible
 
 __all__ = ["Busy", "Impossible", "cancel", "deliver", "dispatch", "run_here", "start", "sweep"]
@@ -135,6 +135,13 @@ def retrain_soon(project: Project) -> bool:
     return True
 
 
+def keep_budget(project: Project) -> None:
+    """Chooses τ anew where a budget of questions says it, and rebuilds what it routes."""
+    if budget.keep(project):
+        under_review = Document.objects.filter(project=project).to_review()
+        suggestions.refresh(project, under_review.values_list("pk", flat=True))
+
+
 def cancel(job: Job) -> bool:
     """Stops a job: what was stored stays, what has not been sent never is."""
     return chunks.end_job(job, Job.State.CANCELLED, "Cancelled.")
@@ -145,6 +152,8 @@ def settle(job: Job) -> None:
     if not chunks.settle(job):
         return
     job.refresh_from_db()
+    if job.kind == Job.Kind.TAG:
+        keep_budget(job.project)
     following = follow_up(job)
     if following is None:
         return

@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Prefetch
 
 from mlworker import schema
 
-from . import gold, suggestions
+from . import budget, gold, suggestions
 from .asked import asked_by
 from .models import Chunk, Document, Job, Mention, Prediction, Project, Tagging, Threshold
 from .training import Impossible, record_threshold
@@ -26,7 +26,7 @@ def prepare(project: Project) -> list[list[int]]:
 def is_due(project: Project) -> bool:
     """Whether the LLM answered about held-out gold, and τ does not rest on its answers yet."""
     threshold = project.threshold()
-    if threshold is None or threshold.rests_on_answers:
+    if threshold is None or not threshold.awaits_answers:
         return False
     answered = asked_by(project).answered()
     predicted = Prediction.objects.serving(project).filter(
@@ -100,6 +100,8 @@ def store(chunk: Chunk, answer: dict[str, Any]) -> int:
     asked = any(interval.asked for interval in result.calibration.intervals)
     origin = Threshold.Origin.INTERSECTION if asked else Threshold.Origin.TRAINING
     record_threshold(job.version, job.method, origin, result.calibration)
+    # What the held-out gold says is kept and shown; a budget goes before it.
+    budget.keep(job.project)
     under_review = Document.objects.filter(project=job.project).to_review()
     suggestions.refresh(job.project, under_review.values_list("pk", flat=True))
     return 0

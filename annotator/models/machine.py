@@ -53,6 +53,7 @@ class Threshold(models.Model):
     class Origin(models.TextChoices):
         TRAINING = "training", "held-out gold, before the LLM was asked"
         INTERSECTION = "intersection", "held-out gold, local model against LLM"
+        BUDGET = "budget", "the budget of questions"
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="thresholds")
     method = models.CharField(max_length=20)
@@ -74,9 +75,9 @@ class Threshold(models.Model):
         ]
 
     @property
-    def rests_on_answers(self) -> bool:
-        """Whether the LLM's answers on held-out gold were part of the evidence."""
-        return self.origin == Threshold.Origin.INTERSECTION
+    def awaits_answers(self) -> bool:
+        """Whether the LLM's answers about held-out gold may still say better."""
+        return self.origin == Threshold.Origin.TRAINING
 
 
 class Tagging(models.Model):

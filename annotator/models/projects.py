@@ -51,6 +51,8 @@ class Project(models.Model):
         default=20, validators=[MinValueValidator(0), MaxValueValidator(500)]
     )
     """How many candidates per 100 sentences may be routed."""
+    questions_per_100 = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0)])
+    """How many spans per 100 documents τ may route; null: τ follows from held-out gold."""
     provider = models.CharField(max_length=20, choices=Provider, default=Provider.NONE, blank=True)
     recording = models.CharField(max_length=50, blank=True)
     """Which recorded answers the provider `recorded` reads."""

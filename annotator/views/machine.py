@@ -11,9 +11,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from annotator import pipeline
-from annotator.figures import routed
+from annotator.figures import predicted, routed
 from annotator.forms import LearningForm
-from annotator.models import Job, Prediction, Threshold
+from annotator.models import Job, Project, Threshold
 
 from .access import Request, find_managed, find_project, project_context
 from .activity import activity_context
@@ -29,7 +29,7 @@ def model(request: Request, slug: str) -> HttpResponse:
     context |= {
         "threshold": project.threshold(),
         "sent": routed(project).count(),
-        "predicted": Prediction.objects.serving(project).count(),
+        "predicted": predicted(project).count(),
         "versions": project.versions.prefetch_related(NEWEST_FIRST),
         "jobs": project.jobs.all()[:15],
         "gold_count": project.documents.gold().count(),
@@ -51,10 +51,23 @@ def choose_learning(request: Request, slug: str) -> HttpResponse:
         messages.success(request, "Saved.")
         if "method" in form.changed_data and pipeline.read_new_documents(project, request.user):
             messages.info(request, "The documents are being read again.")
+        elif "questions_per_100" in form.changed_data:
+            _choose_tau(project, request)
     else:
         for errors in form.errors.values():
             messages.error(request, " ".join(map(str, errors)))
     return redirect("annotator:model", slug=slug)
+
+
+def _choose_tau(project: Project, request: Request) -> None:
+    """By the budget that was set; from held-out gold where it was taken away."""
+    if project.questions_per_100 is not None:
+        pipeline.keep_budget(project)
+        return
+    try:
+        pipeline.start(project, Job.Kind.RECALIBRATE, request.user)
+    except (pipeline.Busy, pipeline.Impossible) as refusal:
+        messages.error(request, f"τ stays as the budget left it. {refusal}")
 
 
 @require_POST

@@ -286,6 +286,7 @@ def test_versions_show_their_figures(client: Client, project: Project) -> None:
 def learning(client: Client, project: Project, **chosen: Any) -> str:
     """The page after saving how the model learns."""
     given = {"head": "softmax", "method": "least_confidence", "candidates_per_100": "20"}
+    given |= {"questions_per_100": ""}
     return text_of(client.post(at("choose_learning", project), given | chosen, follow=True))
 
 
@@ -298,6 +299,23 @@ def test_another_uncertainty_has_the_documents_read_again(client: Client, projec
     project.refresh_from_db()
     assert (project.method, project.candidates_per_100) == ("entropy", 20)
     assert project.jobs.get().kind == Job.Kind.TAG
+
+
+def test_a_budget_sets_the_threshold_at_once_and_what_it_routes(
+    client: Client, project: Project
+) -> None:
+    factories.make_version(project, tau=0.05)
+    for n in range(4):
+        document = factories.make_document(project, f"Ada met Bo {n}.", status="tagged")
+        factories.make_prediction(document, "Ada", "person", uncertainty=0.1 * (n + 1))
+    assert "sends 2 of 4 spans" in learning(client, project, questions_per_100="50")
+    threshold = project.threshold()
+    assert threshold.origin == "budget"
+    assert threshold.tau == pytest.approx(0.2)
+    assert "50 questions per 100 documents" in threshold.note
+    assert project.documents.filter(needs_count=1).count() == 2
+    assert "τ stays as the budget left it" in learning(client, project)
+    assert "greater than or equal to 0" in learning(client, project, questions_per_100="-1")
 
 
 def test_an_uncertainty_that_the_model_cannot_give_is_refused(
