@@ -6,11 +6,13 @@ A window is as much of a sentence as the encoder takes in at once. Every span of
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -22,6 +24,9 @@ from mlworker.segmentation import Sentence
 SHAPES = 12
 IGNORED = -100
 """The target of what is no span of this window; cross-entropy passes over it."""
+
+MARKS = (("[CLS]", "<s>"), ("[SEP]", "</s>"), ("[UNK]", "<unk>"))
+"""Before a sentence, after it, and in place of what is not in the vocabulary."""
 
 MAX_CACHED_WORDS = 200_000
 MAX_WORD_CHARACTERS = 100
@@ -111,9 +116,8 @@ class WordPieces:
         tokenizer.no_padding()
         self.tokenizer = tokenizer
         self.word_pieces = word_pieces
-        self.begin, self.end, self.unknown = (
-            _mark(tokenizer, mark) for mark in ("[CLS]", "[SEP]", "[UNK]")
-        )
+        self.begin, self.end, self.unknown = (_mark(tokenizer, names) for names in MARKS)
+        self.before = " " if _is_byte_level(tokenizer) else ""
         self._cache: dict[str, list[int]] = {}
 
     @classmethod
@@ -125,18 +129,24 @@ class WordPieces:
         if len(self._cache) > MAX_CACHED_WORDS:
             self._cache.clear()
         new = {w: None for s in sentences for w in s.words if w not in self._cache}
-        shortened = [word[:MAX_WORD_CHARACTERS] for word in new]
+        shortened = [self.before + word[:MAX_WORD_CHARACTERS] for word in new]
         encoded = self.tokenizer.encode_batch(shortened, add_special_tokens=False)
         for word, encoding in zip(new, encoded, strict=True):
             self._cache[word] = (encoding.ids or [self.unknown])[: self.word_pieces]
         return self._cache
 
 
-def _mark(tokenizer: Tokenizer, mark: str) -> int:
-    number = tokenizer.token_to_id(mark)
-    if number is None:
-        raise ValueError(f"the encoder's vocabulary has no {mark}")
-    return int(number)
+def _mark(tokenizer: Tokenizer, names: tuple[str, ...]) -> int:
+    found = [number for name in names if (number := tokenizer.token_to_id(name)) is not None]
+    if not found:
+        raise ValueError(f"the encoder's vocabulary has no {' or '.join(names)}")
+    return int(found[0])
+
+
+def _is_byte_level(tokenizer: Tokenizer) -> bool:
+    """Whether a word inside a sentence is known with the blank before it, as RoBERTa's are."""
+    before: dict[str, Any] = json.loads(tokenizer.to_str())["pre_tokenizer"] or {}
+    return before.get("type") == "ByteLevel" and not before.get("add_prefix_space")
 
 
 def windows(

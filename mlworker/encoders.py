@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+import transformers as hf
 from huggingface_hub import snapshot_download
-from transformers import BertModel
+from torch import nn
+from transformers import PreTrainedModel
 from transformers.utils import logging
 
 DEFAULT = "all-MiniLM-L6-v2"
@@ -20,37 +24,76 @@ DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 WEIGHTS = "model.safetensors"
 TOKENIZER = "tokenizer.json"
 
+KINDS: dict[str, tuple[type[hf.PretrainedConfig], type[PreTrainedModel]]] = {
+    "bert": (hf.BertConfig, hf.BertModel),
+    "deberta-v2": (hf.DebertaV2Config, hf.DebertaV2Model),
+    "distilbert": (hf.DistilBertConfig, hf.DistilBertModel),
+    "electra": (hf.ElectraConfig, hf.ElectraModel),
+    "roberta": (hf.RobertaConfig, hf.RobertaModel),
+    "xlm-roberta": (hf.XLMRobertaConfig, hf.XLMRobertaModel),
+}
+"""Encoders by the `model_type` in their config.json (DeBERTa v3 calls itself deberta-v2)."""
+
+WITHOUT_POOLER = {"add_pooling_layer": False}
+POOLED = {"bert", "roberta", "xlm-roberta"}
+COUNTED_FROM_PADDING = {"roberta", "xlm-roberta"}
+"""Their first position is numbered one more than the padding."""
+
 
 @dataclass(frozen=True)
 class Encoder:
     name: str
-    model: BertModel
+    model: PreTrainedModel
     tokenizer: Path
 
     @property
     def longest(self) -> int:
         """The most sub-words, marks among them, that it takes in at once."""
-        return int(self.model.config.max_position_embeddings)
+        config = self.model.config
+        longest = int(config.max_position_embeddings)
+        if config.model_type in COUNTED_FROM_PADDING:
+            longest -= int(config.pad_token_id) + 1
+        return longest
 
 
 def load(name: str = "") -> Encoder:
     """The encoder called `name`: a local folder, or a hub id that is in the local cache already.
 
     Without a name, what SPANLIGHT_ENCODER says, else the default, whose weights are checked.
-    Raises `ValueError` where it is not a BERT model with safetensors and a tokenizer.json, or
-    where the default's weights are not the ones they should be.
+    Raises `ValueError` where it is of no kind in `KINDS`, has no safetensors or tokenizer.json,
+    brings code of its own, or where the default's weights are not the ones they should be.
     """
     name = name or os.environ.get("SPANLIGHT_ENCODER", "") or DEFAULT
     folder = _folder(name)
     for needed in ("config.json", WEIGHTS, TOKENIZER):
         if not (folder / needed).is_file():
             raise ValueError(f"the encoder {name} has no {needed}")
-    kind = json.loads((folder / "config.json").read_text()).get("model_type")
-    if kind != "bert":
-        raise ValueError(f"the encoder {name} is of type {kind!r}; only 'bert' is supported")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if "auto_map" in config:
+        raise ValueError(f"the encoder {name} brings code of its own, which is never run")
+    if config.get("model_type") not in KINDS:
+        raise ValueError(
+            f"the encoder {name} is of type {config.get('model_type')!r}; "
+            f"supported are {', '.join(KINDS)}"
+        )
     if name == DEFAULT and sha256(folder / WEIGHTS) != DEFAULT_SHA256:
         raise ValueError(f"the weights of {name} are not those that were published")
-    return Encoder(name, _read(folder), folder / TOKENIZER)
+    return Encoder(name, _read(folder, config["model_type"]), folder / TOKENIZER)
+
+
+def rebuild(config: Mapping[str, Any]) -> PreTrainedModel:
+    """An encoder of the shape that `config` (its config.json) says, with random weights."""
+    kind = config["model_type"]
+    config_class, model_class = KINDS[kind]
+    return model_class(config_class(**config), **_options(kind))
+
+
+def word_embeddings(encoder: PreTrainedModel) -> nn.Embedding:
+    """The table of sub-words that `encoder` begins with."""
+    table = encoder.get_input_embeddings()
+    if not isinstance(table, nn.Embedding):
+        raise TypeError(f"{type(encoder).__name__} has no table of sub-words")
+    return table
 
 
 def sha256(path: Path) -> str:
@@ -71,14 +114,15 @@ def _folder(name: str) -> Path:
         raise ValueError(f"no encoder {name}: neither a folder nor in the local cache") from error
 
 
-def _read(folder: Path) -> BertModel:
+def _read(folder: Path, kind: str) -> PreTrainedModel:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    model: BertModel = BertModel.from_pretrained(
-        str(folder),
-        local_files_only=True,
-        use_safetensors=True,
-        add_pooling_layer=False,
-        dtype=torch.float32,
-    )
+    _, model_class = KINDS[kind]
+    options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
+    options |= {"dtype": torch.float32, **_options(kind)}
+    model: PreTrainedModel = model_class.from_pretrained(str(folder), **options)
     return model
+
+
+def _options(kind: str) -> dict[str, bool]:
+    return WITHOUT_POOLER if kind in POOLED else {}

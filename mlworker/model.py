@@ -7,10 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import BertModel
+from transformers import PreTrainedModel
 
 from mlworker.config import ModelConfig
 from mlworker.data import SHAPES, Batch
+from mlworker.encoders import word_embeddings
 from mlworker.robust.bottleneck import Bottleneck, Gaussian
 
 
@@ -27,11 +28,11 @@ class SpanClassifier(nn.Module):
     shape (spans, 2 * encoder size) exists.
     """
 
-    def __init__(self, config: ModelConfig, encoder: BertModel) -> None:
+    def __init__(self, config: ModelConfig, encoder: PreTrainedModel) -> None:
         super().__init__()
         size = encoder.config.hidden_size + config.shape_size
         self.encoder = encoder
-        self.case = nn.Embedding(SHAPES, encoder.config.hidden_size, padding_idx=0)
+        self.case = nn.Embedding(SHAPES, word_embeddings(encoder).embedding_dim, padding_idx=0)
         nn.init.zeros_(self.case.weight)
         self.shape = nn.Embedding(SHAPES, config.shape_size)
         self.left = nn.Linear(size, config.hidden_size)
@@ -57,10 +58,8 @@ class SpanClassifier(nn.Module):
 
     def encode(self, batch: Batch) -> Tensor:
         """*Shape:* (B, T, encoder size), the encoder's view of each sub-word."""
-        words: nn.Module = self.encoder.get_input_embeddings()  # type: ignore[no-untyped-call]
-        found = self.encoder(
-            inputs_embeds=words(batch.pieces) + self.case(batch.cases), attention_mask=batch.mask
-        )
+        embedded = word_embeddings(self.encoder)(batch.pieces) + self.case(batch.cases)
+        found = self.encoder(inputs_embeds=embedded, attention_mask=batch.mask)
         pieces: Tensor = found.last_hidden_state
         return pieces
 

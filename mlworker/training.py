@@ -196,8 +196,7 @@ def _fit(
     plan = [batches(cut, budget, random) for _ in range(epochs)]
     total = sum(map(len, plan))
     # They are half of all weights, few of them move, and what is frozen costs no time.
-    words = model.classifier.encoder.get_input_embeddings()  # type: ignore[no-untyped-call]
-    words.requires_grad_(False)
+    encoders.word_embeddings(model.classifier.encoder).requires_grad_(False)
     optimizer = _optimizer(model.classifier, config)
     schedule = LambdaLR(optimizer, lambda step: _rate(step, total, config.warmup))
     average = Average(model.classifier, 1 / max(config.averaged * total, 1))

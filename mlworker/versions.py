@@ -19,8 +19,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
-from transformers import BertConfig, BertModel
 
+from mlworker import encoders
 from mlworker.config import ModelConfig
 from mlworker.data import WordPieces
 from mlworker.encoders import TOKENIZER, WEIGHTS, sha256
@@ -90,8 +90,7 @@ def load(folder: Path) -> LocalModel:
     config = ModelConfig(
         **{**sizes, "labels": tuple(sizes["labels"]), "head": Head(sizes.get("head", Head.SOFTMAX))}
     )
-    encoder = BertModel(BertConfig(**facts["encoder"]), add_pooling_layer=False)
-    classifier = SpanClassifier(config, encoder)
+    classifier = SpanClassifier(config, encoders.rebuild(facts["encoder"]))
     state = load_file(folder / WEIGHTS)
     classifier.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
