@@ -24,7 +24,17 @@ from .chunks import Busy
 from .models import Chunk, Document, Job, Project, User
 from .training import Impossible
 
-__all__ = ["Busy", "Impossible", "cancel", "deliver", "dispatch", "run_here", "start", "sweep"]
+__all__ = [
+    "Busy",
+    "Impossible",
+    "cancel",
+    "deliver",
+    "dispatch",
+    "keep_budget",
+    "run_here",
+    "start",
+    "sweep",
+]
 
 log = logging.getLogger(__name__)
 
@@ -135,11 +145,13 @@ def retrain_soon(project: Project) -> bool:
     return True
 
 
-def keep_budget(project: Project) -> None:
+def keep_budget(project: Project) -> bool:
     """Chooses τ anew where a budget of questions says it, and rebuilds what it routes."""
-    if budget.keep(project):
-        under_review = Document.objects.filter(project=project).to_review()
-        suggestions.refresh(project, under_review.values_list("pk", flat=True))
+    if budget.keep(project) is None:
+        return False
+    under_review = Document.objects.filter(project=project).to_review()
+    suggestions.refresh(project, under_review.values_list("pk", flat=True))
+    return True
 
 
 def cancel(job: Job) -> bool:

@@ -92,6 +92,13 @@ def test_the_whole_loop(project: Project, machine: None, tmp_path: Path) -> None
     assert recalibrated["method"] == "least_confidence"
     assert recalibrated["tau"] == linked["tau"]
     assert "held-out spans" in recalibrated["note"]
+    assert recalibrated["routed"] <= recalibrated["predicted"]
+    none = figures("recalibrate", "Letters", "--questions-per-100", "0")
+    assert "0 questions per 100 documents" in none["note"]
+    # A budget goes before what the held-out gold says, until it is taken away.
+    assert figures("recalibrate", "Letters")["note"] == none["note"]
+    again = figures("recalibrate", "Letters", "--questions-per-100", "none")
+    assert again["note"] == recalibrated["note"]
     counted = figures("evaluate", "Letters", "--split", "dev")
     assert set(counted) == {
         "project",
@@ -140,6 +147,9 @@ def test_a_silent_llm_ends_the_command_too(
         (["tag", "Letters"], "There is no model yet; train one first."),
         (["link", "Letters"], "This project asks no LLM."),
         (["recalibrate", "Letters"], "There is no model yet"),
+        (["recalibrate", "Letters", "--questions-per-100", "5"], "tag first"),
+        (["recalibrate", "Letters", "--questions-per-100", "-1"], "must not be negative"),
+        (["recalibrate", "Letters", "--questions-per-100", "few"], "a number or “none”, not 'few'"),
         (["evaluate", "Letters"], "There is no model yet"),
         (["sign_in_link", "nobody"], "There is no active user “nobody”."),
         (["export", "Letters", "/nowhere/x", "--format", "jsonl"], "No such file or directory"),
