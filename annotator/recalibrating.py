@@ -18,7 +18,8 @@ from .training import Impossible, record_threshold
 def prepare(project: Project) -> list[list[int]]:
     if project.serving is None:
         raise Impossible("There is no model yet; train one first.")
-    if not Document.objects.filter(project=project).held_out().exists():
+    held_out = Document.objects.filter(project=project).held_out()
+    if not held_out.exists() and not lacks_tau(project):
         raise Impossible("There is no held-out gold to choose τ from; review more documents.")
     return [[]]
 
@@ -37,9 +38,9 @@ def is_due(project: Project) -> bool:
 
 
 def lacks_tau(project: Project) -> bool:
-    """Whether no τ is known for the project's method, and held-out gold could say one."""
-    held_out = Document.objects.filter(project=project).held_out()
-    return project.threshold() is None and held_out.exists()
+    """Whether a version serves, but no τ is known for the project's method: it was chosen after
+    the training. Without held-out gold it gets the default."""
+    return project.serving is not None and project.threshold() is None
 
 
 def request(chunk: Chunk) -> dict[str, Any]:

@@ -113,6 +113,18 @@ def test_a_method_chosen_later_gets_a_threshold_of_its_own(project: Project, run
     assert project.threshold().tau == 0.2
 
 
+def test_a_method_chosen_later_gets_one_without_held_out_gold_too(
+    project: Project, run: Any
+) -> None:
+    Project.objects.update(provider=Project.Provider.NONE)
+    run(lambda: pipeline.start(project, Job.Kind.TRAIN))
+    project.documents.held_out().delete()
+    Project.objects.update(method="entropy")
+    project.refresh_from_db()
+    assert run(lambda: pipeline.start(project, Job.Kind.TAG)) == ["tag", "recalibrate"]
+    assert project.threshold().tau == 0.2
+
+
 def test_a_second_tagging_does_not_recalibrate_again(project: Project, run: Any) -> None:
     run(lambda: pipeline.start(project, Job.Kind.TRAIN))
     factories.make_document(project, "Ada found Oslo.")
