@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from mlworker import schema
 
 from . import formats
+from .languages import LANGUAGES
 from .models import Document, Project, User
 from .projects import check_labels, create_project, read_labels
 from .review import Decision
@@ -34,6 +35,9 @@ class ProjectForm(forms.Form):
     name = forms.CharField(max_length=100, label="Name")
     pasted = forms.CharField(
         required=False, label="Or paste labels as YAML or JSON", widget=forms.Textarea
+    )
+    language = forms.ChoiceField(
+        label="Language", choices=list(LANGUAGES.items()), initial=schema.DEFAULT_LANGUAGE
     )
     provider = forms.ChoiceField(label="LLM", required=False)
 
@@ -67,7 +71,11 @@ class ProjectForm(forms.Form):
     def save(self, owner: User) -> Project:
         given = self.cleaned_data
         return create_project(
-            given["name"], given["labels"], owner=owner, provider=given["provider"]
+            given["name"],
+            given["labels"],
+            owner=owner,
+            language=given["language"],
+            provider=given["provider"],
         )
 
 
@@ -82,11 +90,17 @@ def provider_choices(project: Project | None) -> list[tuple[str, str]]:
 
 
 class LearningForm(forms.ModelForm):  # type: ignore[type-arg]
-    """How a project's model learns and says what it is unsure of."""
+    """How a project's model reads, learns, and says what it is unsure of."""
+
+    language = forms.ChoiceField(
+        choices=list(LANGUAGES.items()),
+        help_text="By whose rules documents are cut into sentences and words, from the next "
+        "tagging on. Corpora that came with words keep them.",
+    )
 
     class Meta:
         model = Project
-        fields = ("head", "method", "candidates_per_100", "questions_per_100")
+        fields = ("language", "head", "method", "candidates_per_100", "questions_per_100")
         labels: ClassVar[dict[str, str]] = {
             "head": "Head",
             "method": "Uncertainty",

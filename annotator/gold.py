@@ -36,15 +36,17 @@ def mentions_of(document: Document) -> set[schema.Mention]:
 
 
 def as_text(document: Document, *, gold: bool = False) -> schema.Text:
-    """A document as the ML core sees it."""
+    """A document, its project at hand, as the ML core sees it."""
     mentions = sorted(mentions_of(document)) if gold else []
-    return schema.Text(document.pk, document.text, document.tokens, mentions)
+    language = document.project.language
+    return schema.Text(document.pk, document.text, document.tokens, mentions, language)
 
 
 def documents(project: Project, *splits: str) -> Iterator[Document]:
     """The gold documents of these splits, with their mentions, read piece by piece."""
     accepted = Mention.objects.accepted().select_related("label")
     chosen = Document.objects.gold().filter(project=project, split__in=splits)
+    chosen = chosen.select_related("project")
     yield from chosen.prefetch_related(Prefetch("mentions", accepted)).iterator(chunk_size=500)
 
 

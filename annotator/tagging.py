@@ -40,7 +40,7 @@ def in_pieces(ids: list[int], size: int) -> list[list[int]]:
 def request(chunk: Chunk) -> dict[str, Any]:
     project, version = chunk.job.project, _version(chunk.job)
     threshold = version.thresholds.filter(method=chunk.job.method).order_by("-pk").first()
-    documents = Document.objects.filter(pk__in=chunk.items).order_by("pk")
+    documents = Document.objects.filter(pk__in=chunk.items).select_related("project").order_by("pk")
     return schema.TagRequest(
         chunk=chunk.pk,
         attempt=chunk.attempts,

@@ -19,7 +19,7 @@ from mlworker import calibration, corpora, evaluation, inference, plots, version
 from mlworker.bench import command
 from mlworker.config import Robust, TrainConfig
 from mlworker.reading import Reading
-from mlworker.schema import ANY_LANGUAGE, Head, HeldOut, Method, TagRequest, Text
+from mlworker.schema import DEFAULT_LANGUAGE, Head, HeldOut, Method, TagRequest, Text
 from mlworker.training import Corpus, train
 from mlworker.versions import LocalModel
 
@@ -81,7 +81,9 @@ def _add_predict(command: argparse.ArgumentParser) -> None:
         "--method", type=Method, choices=list(Method), default=Method.LEAST_CONFIDENCE
     )
     command.add_argument(
-        "--language", default=ANY_LANGUAGE, help="of plain text files (ISO 639-1; default: any)"
+        "--language",
+        default=DEFAULT_LANGUAGE,
+        help="of plain text files (ISO 639, xx for any; default: %(default)s)",
     )
     command.set_defaults(run=_predict)
 

@@ -17,8 +17,8 @@ from typing import Any, Self
 NO_ENTITY = "O"
 """The name of "not an entity" among label names; no label may carry it."""
 
-ANY_LANGUAGE = "xx"
-"""The language of texts that say none."""
+DEFAULT_LANGUAGE = "en"
+"""The language of texts that say none, as of the default encoder."""
 
 PROMPT = "choice.v1"
 """The prompt that questions are asked with: the name of a file in `mlworker/llm/prompts/`."""
@@ -94,15 +94,15 @@ class Text(Message):
     """A document as the ML core sees it.
 
     `tokens` are the words' offsets where the corpus came tokenised (CoNLL); each line of such a
-    text is one sentence; another text is cut by the rules of its `language` (ISO 639-1, or "xx"
-    for any). `mentions` are gold and given for training and evaluation only.
+    text is one sentence; another text is cut by the rules of its `language`
+    (ISO 639, or "xx" for any). `mentions` are gold and given for training and evaluation only.
     """
 
     id: int
     text: str
     tokens: list[tuple[int, int]] | None = None
     mentions: list[Mention] = field(default_factory=list)
-    language: str = ANY_LANGUAGE
+    language: str = DEFAULT_LANGUAGE
 
 
 @dataclass(frozen=True)

@@ -1,52 +1,36 @@
 """Words and sentences of a text, as exact code-point offsets; nothing but white space is left out.
 
-Words are cut finely (hyphens, apostrophes and full stops stand alone, scripts without spaces go
-character by character), because a mention can only begin and end where a word does.
+Words are cut finely (hyphens stand alone, scripts without spaces go character by character),
+because a mention can only begin and end where a word does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import regex
 
+from mlworker.languages import pipeline
 from mlworker.schema import Text
+
+if TYPE_CHECKING:
+    from spacy.language import Language
 
 Offsets = tuple[int, int]
 
 MAX_CONTEXT_WORDS = 120
 """Longer sentences are shown to an LLM in part."""
 
-WORD = regex.compile(
-    r"""(?V1)(?x)
-      (?:https?://|www\.)[^\s<>"]*[^\s<>"\p{P}]/?         # a URL, without what closes the sentence
-    | [\w.+-]{1,64}+@[\w-]++(?:\.[\w-]++)+                # an e-mail address
-    | \p{N}++(?:[.,:]\p{N}++)+                            # 3.14  1,000  12:30
-    | \p{L}(?:\.\p{L})+(?![\p{L}\p{M}])                   # U.S (its last full stop stands alone)
-    | ['’](?:s|t|d|m|ll|re|ve)\b                          # the end of don't, Nokia's
-    | [[\p{L}\p{M}\p{N}_]--[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]]++
-    | (?!\s)\X(?<!\s)                                     # an emoji, 字
-    | \S
-    """
-)
-SENTENCE_END = regex.compile(
-    r"""(?V1)(?x)
-      (?<![.!?…])[.!?…]++["'”’)\]»]*+(?=\s++["'“‘(\[«¿¡]*+(?:[^\s\p{Ll}\p{P}]|[@\#]))
-    | [。！？｡؟۔।]++["'”’」』）)»]*+
-    """
-)
 LINE = regex.compile(r"[^\r\n\u2028\u2029]+")
 GIVEN_LINE = regex.compile(r"[^\n]+")
-ABBREVIATION = regex.compile(
-    r"""(?V1)(?x)(?<![\p{L}\p{M}\p{N}])(?:
-      \p{L} | \p{L}(?:\.\p{L})+
-    | (?i:mr|mrs|ms|mx|dr|prof|sr|jr|st|mt|ft|vs|viz|cf|al|inc|ltd|co|corp|bros|dept|univ|approx)
-    | (?i:gen|col|maj|capt|cpt|lt|sgt|rev|hon|gov|sen|rep|pres|fig|figs|eq|sec|vol|ed|pp|nos)
-    | (?i:jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|mon|tue|tues|wed|thu|thurs|fri|sat)
-    )$"""
-)
-NUMBERED = regex.compile(r"(?V1)(?<![\p{L}\p{M}])(?:[Nn]o|[Aa]rt|[Cc]h)$")
+SYMBOLS = regex.compile(r"[^\w\s]{50,}+")
+UNWIELDY = regex.compile(rf"{SYMBOLS.pattern}|(?:(?!{SYMBOLS.pattern})\S){{1000}}")
+"""What a tokeniser would strip mark by mark, in time that grows with the square of the length."""
+CHARACTER = regex.compile(r"(?!\s)\X(?<!\s)|\S")
+"""As people see it: an emoji with all that belongs to it, a letter with its marks."""
+OPENING = frozenset("\"'([{“‘«„‚¿¡「『（")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,38 +57,74 @@ def sentences(text: Text) -> list[Sentence]:
     """The sentences of `text` that have words.
 
     A text with `tokens` has exactly its lines and those words (`ValueError` where they overlap or
-    leave the text); any other is cut at its lines' ends and at sentence ends.
+    leave the text); any other is cut at its lines' ends and by the rules of its language
+    (`ValueError` where that is unknown).
     """
     if text.tokens is None:
-        cut = _raw_sentences(text.text)
+        cut = _raw_sentences(text.text, pipeline(text.language))
     else:
         cut = _given_sentences(text.text, text.tokens)
     return [Sentence(words, [text.text[s:e] for s, e in words]) for words in cut if words]
 
 
-def _raw_sentences(text: str) -> Iterator[list[Offsets]]:
-    for piece in _pieces(text):
-        yield [word.span() for word in WORD.finditer(text, *piece)]
+def _raw_sentences(text: str, language: Language) -> Iterator[list[Offsets]]:
+    for begin, end in _pieces(text):
+        if SYMBOLS.fullmatch(text, begin, end):
+            yield [found.span() for found in CHARACTER.finditer(text, begin, end)]
+        else:
+            for words in _split(text[begin:end], language):
+                yield [(begin + first, begin + last) for first, last in words]
 
 
 def _pieces(text: str) -> Iterator[Offsets]:
+    """The lines of `text`, and apart from them what is unwieldy."""
     for line in LINE.finditer(text):
         begin = line.start()
-        for end in SENTENCE_END.finditer(text, *line.span()):
-            if not _abbreviates(text, begin, end):
-                yield begin, end.end()
-                begin = end.end()
-        yield begin, line.end()
+        for found in UNWIELDY.finditer(text, *line.span()):
+            if begin < found.start():
+                yield begin, found.start()
+            yield found.span()
+            begin = found.end()
+        if begin < line.end():
+            yield begin, line.end()
 
 
-def _abbreviates(text: str, begin: int, end: regex.Match[str]) -> bool:
-    """Whether the full stop `end` belongs to the word before it, as in "Dr. Smith"."""
-    if end.group() != ".":
-        return False
-    before = text[max(begin, end.start() - 20) : end.start()]
-    if ABBREVIATION.search(before):
-        return True
-    return bool(NUMBERED.search(before)) and text[end.end() :].lstrip()[:1].isdigit()
+def _split(text: str, language: Language) -> list[list[Offsets]]:
+    """The words of each sentence of a line. What people see as one character stays in one word,
+    and a quotation mark or bracket goes with the sentence that it opens."""
+    inside = _inside_characters(text)
+    sentences: list[list[Offsets]] = []
+    begins = True
+    for token in language(text):
+        begins = begins or bool(token.is_sent_start)
+        if token.is_space:
+            continue
+        start, end = token.idx, token.idx + len(token)
+        if start in inside and sentences:
+            sentences[-1][-1] = sentences[-1][-1][0], end
+            continue
+        if begins:
+            sentences.append(_opening(text, sentences, start))
+            begins = False
+        sentences[-1].append((start, end))
+    return sentences
+
+
+def _inside_characters(text: str) -> set[int]:
+    """Offsets in the middle of what people see as one character."""
+    if text.isascii():
+        return set()
+    return {i for found in CHARACTER.finditer(text) for i in range(found.start() + 1, found.end())}
+
+
+def _opening(text: str, sentences: list[list[Offsets]], start: int) -> list[Offsets]:
+    """Taken from the end of the last of `sentences`: the mark that opens the one at `start`."""
+    if not sentences or len(sentences[-1]) == 1:
+        return []
+    mark = sentences[-1][-1]
+    apart = text[mark[0] - 1].isspace()
+    opens = apart and mark[1] == start and text[slice(*mark)] in OPENING
+    return [sentences[-1].pop()] if opens else []
 
 
 def _given_sentences(text: str, tokens: list[Offsets]) -> Iterator[list[Offsets]]:

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from annotator.figures import ProjectFigures, project_figures
+from annotator.languages import LANGUAGES
 from annotator.models import Label, Membership, Project
 from annotator.models.projects import ProjectQuerySet
 from annotator.projects import create_project
@@ -63,7 +64,17 @@ class ProjectSerializer(ProjectRowSerializer):
     figures = serializers.SerializerMethodField()
 
     class Meta(ProjectRowSerializer.Meta):
-        fields = [*ProjectRowSerializer.Meta.fields, "guidelines", "labels", "tau", "figures"]
+        fields = [
+            *ProjectRowSerializer.Meta.fields,
+            "language",
+            "guidelines",
+            "labels",
+            "head",
+            "candidates_per_100",
+            "questions_per_100",
+            "tau",
+            "figures",
+        ]
         read_only_fields = fields
 
     def get_tau(self, project: Project) -> float | None:
@@ -84,6 +95,9 @@ class NewProjectSerializer(Strict):
     name = serializers.CharField(max_length=100, trim_whitespace=False)
     labels = NewLabelSerializer(many=True, allow_empty=False)
     guidelines = serializers.CharField(default="", allow_blank=True, trim_whitespace=False)
+    language = serializers.ChoiceField(
+        list(LANGUAGES), default=schema.DEFAULT_LANGUAGE, help_text="By whose rules documents are cut."
+    )
     llm = serializers.BooleanField(
         default=False, help_text="Whether this project may ask the LLM of this installation."
     )
@@ -121,6 +135,7 @@ class ProjectsView(ListAPIView[Project]):
             [schema.Label(**label) for label in given["labels"]],
             owner=user,
             guidelines=given["guidelines"],
+            language=given["language"],
             provider=Project.Provider.OPENAI if given["llm"] else Project.Provider.NONE,
         )
         return Response(ProjectSerializer(find_project(request, project.slug)).data, 201)

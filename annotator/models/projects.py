@@ -36,6 +36,8 @@ class Project(models.Model):
     name = models.CharField(max_length=100, unique=True)
     slug = models.SlugField(max_length=110, unique=True, editable=False)
     guidelines = models.TextField(blank=True)
+    language = models.CharField(max_length=3, default=schema.DEFAULT_LANGUAGE)
+    """Of `LANGUAGES`: by whose rules documents are cut into sentences and words."""
     head = models.CharField(
         max_length=20,
         choices=[(head.value, head.value) for head in schema.Head],

@@ -168,7 +168,9 @@ def test_a_project_is_made_with_its_operators_as_owners(tmp_path: Path) -> None:
     factories.make_user()
     file = tmp_path / "labels.yaml"
     file.write_text(LABELS)
-    assert "person, place" in call("create_project", "New", "--labels", str(file), "--llm")
+    new = ["create_project", "New", "--labels", str(file), "--llm", "--language", "de"]
+    assert "person, place" in call(*new)
+    assert Project.objects.get(name="New").language == "de"
     project = Project.objects.get()
     assert (project.provider, project.memberships.get().user) == ("openai", operator)
     with pytest.raises(CommandError, match="already exists"):

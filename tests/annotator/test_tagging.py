@@ -56,6 +56,16 @@ def test_candidates_end_where_the_threshold_says(project: Project, broker: Broke
     assert (broker.take("gpu") or {})["candidate_floor"] == 0.17
 
 
+def test_documents_are_cut_by_the_rules_of_the_projects_language(
+    project: Project, broker: Broker
+) -> None:
+    documents(project, 1)
+    Project.objects.update(language="de")
+    start(Project.objects.get())
+    (text,) = (broker.take("gpu") or {})["texts"]
+    assert text["language"] == "de"
+
+
 def test_without_a_model_nothing_is_read() -> None:
     with pytest.raises(Impossible, match="no model yet; train one first"):
         tagging.prepare(factories.make_project())

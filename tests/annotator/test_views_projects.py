@@ -135,7 +135,7 @@ def test_an_llm_that_is_not_set_up_cannot_be_chosen(
 
 
 # --- New project ---------------------------------------------------------------------------------
-ROWS = {"labels-TOTAL_FORMS": "2", "labels-INITIAL_FORMS": "0"}
+ROWS = {"labels-TOTAL_FORMS": "2", "labels-INITIAL_FORMS": "0", "language": "en"}
 
 
 @pytest.fixture
@@ -286,7 +286,7 @@ def test_versions_show_their_figures(client: Client, project: Project) -> None:
 def learning(client: Client, project: Project, **chosen: Any) -> str:
     """The page after saving how the model learns."""
     given = {"head": "softmax", "method": "least_confidence", "candidates_per_100": "20"}
-    given |= {"questions_per_100": ""}
+    given |= {"questions_per_100": "", "language": "en"}
     return text_of(client.post(at("choose_learning", project), given | chosen, follow=True))
 
 
@@ -299,6 +299,13 @@ def test_another_uncertainty_has_the_documents_read_again(client: Client, projec
     project.refresh_from_db()
     assert (project.method, project.candidates_per_100) == ("entropy", 20)
     assert project.jobs.get().kind == Job.Kind.TAG
+
+
+def test_a_language_is_chosen_among_those_that_have_rules(client: Client, project: Project) -> None:
+    learning(client, project, language="he")
+    assert Project.objects.get().language == "he"
+    assert "tlh is not one of the available choices" in learning(client, project, language="tlh")
+    assert Project.objects.get().language == "he"
 
 
 def test_a_budget_sets_the_threshold_at_once_and_what_it_routes(

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
+from annotator.languages import LANGUAGES
 from annotator.management.steps import DatabaseCommand
 from annotator.models import Membership, Project, User
 from annotator.projects import create_project, read_label_file
@@ -29,6 +30,13 @@ class Command(DatabaseCommand):
             default=schema.Method.LEAST_CONFIDENCE.value,
             help="how uncertainty is measured",
         )
+        parser.add_argument(
+            "--language",
+            choices=list(LANGUAGES),
+            default=schema.DEFAULT_LANGUAGE,
+            metavar="CODE",
+            help="whose rules text is cut by (ISO 639, xx for any; default: %(default)s)",
+        )
         parser.add_argument("--llm", action="store_true", help="let it ask the configured LLM")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,6 +46,7 @@ class Command(DatabaseCommand):
             project = create_project(
                 options["name"],
                 labels,
+                language=options["language"],
                 provider=provider,
                 head=options["head"],
                 method=options["method"],

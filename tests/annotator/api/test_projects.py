@@ -45,6 +45,8 @@ def test_one_project(world: World, owner: Client) -> None:
     shown = owner.get(world.url).json()
     assert shown["labels"][0] == {"name": "person", "description": "Names of a person."}
     assert [label["name"] for label in shown["labels"]] == ["person", "place", "group"]
+    assert (shown["head"], shown["candidates_per_100"]) == ("softmax", 20)
+    assert (shown["language"], shown["questions_per_100"]) == ("en", None)
     assert (shown["role"], shown["model_version"], shown["tau"]) == ("owner", 1, 0.4)
     assert shown["figures"] == {
         "documents": 2,
@@ -70,12 +72,13 @@ def test_an_operator_makes_a_project(world: World, operator: Client) -> None:
         {"name": "drug", "description": "A  medicine,\nby any name. 💊 "},
         {"name": "gene"},
     ]
-    answer = post(operator, NEW, {"name": "Notes", "guidelines": " Be kind. ", "labels": labels})
+    given = {"name": "Notes", "guidelines": " Be kind. ", "labels": labels, "language": "de"}
+    answer = post(operator, NEW, given)
     assert answer.status_code == 201
     shown = answer.json()
     assert shown["labels"] == [labels[0], {"name": "gene", "description": ""}]
     assert (shown["slug"], shown["role"], shown["provider"]) == ("notes", "owner", "")
-    assert shown["guidelines"] == " Be kind. "
+    assert (shown["guidelines"], shown["language"]) == (" Be kind. ", "de")
     assert operator.get(f"{NEW}notes/").json() == shown
 
 
@@ -110,6 +113,7 @@ LABELS = [{"name": "gene"}]
         {"name": "New", "labels": [{"name": "gene"}, {"name": "Gene"}]},
         {"name": "New", "labels": [{"name": "gene", "colour": "red"}]},
         {"name": "New", "labels": [{"name": "ge\x00ne"}]},
+        {"name": "New", "labels": LABELS, "language": "tlh"},
         {"name": "New", "labels": LABELS, "serving": 1},
         {"name": "New", "labels": LABELS, "memberships__user": 1},
         {"name": "", "labels": LABELS},
