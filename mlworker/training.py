@@ -197,6 +197,9 @@ def _fit(
     total = sum(map(len, plan))
     # They are half of all weights, few of them move, and what is frozen costs no time.
     encoders.word_embeddings(model.classifier.encoder).requires_grad_(False)
+    if model.device.type == "cpu":
+        # The gradient of the fused kernel takes several times as long there.
+        model.classifier.encoder.set_attn_implementation("eager")
     optimizer = _optimizer(model.classifier, config)
     schedule = LambdaLR(optimizer, lambda step: _rate(step, total, config.warmup))
     average = Average(model.classifier, 1 / max(config.averaged * total, 1))

@@ -96,7 +96,9 @@ class NewProjectSerializer(Strict):
     labels = NewLabelSerializer(many=True, allow_empty=False)
     guidelines = serializers.CharField(default="", allow_blank=True, trim_whitespace=False)
     language = serializers.ChoiceField(
-        list(LANGUAGES), default=schema.DEFAULT_LANGUAGE, help_text="By whose rules documents are cut."
+        list(LANGUAGES),
+        default=schema.DEFAULT_LANGUAGE,
+        help_text="By whose rules documents are cut.",
     )
     llm = serializers.BooleanField(
         default=False, help_text="Whether this project may ask the LLM of this installation."

@@ -202,4 +202,8 @@ def machine() -> str:
         kind = named[1] if named else platform.processor()
     fast = "bfloat16 in hardware" if hardware.fast_bfloat16(device) else "no bfloat16 in hardware"
     today = datetime.now(UTC).date()
-    return f"{today}, {os.cpu_count()} cores, {kind}, {fast}, torch {torch.__version__}"
+    products = ", ".join(f"{name} {rate:.0f}" for name, rate in speed.products().items())
+    return (
+        f"{today}, {os.cpu_count()} cores, {kind}, {fast}, torch {torch.__version__}\n"
+        f"matrix products, 10^9 operations/s: {products}"
+    )

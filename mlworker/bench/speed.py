@@ -14,6 +14,9 @@ from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from pathlib import Path
 
+import torch
+from torch.nn import functional
+
 from mlworker import corpora, evaluation, hardware, inference, training, versions
 from mlworker.bench import memory
 from mlworker.data import WordPieces
@@ -80,6 +83,30 @@ def runtimes(folder: Path) -> dict[str, LocalModel]:
         half.classifier.to(device).bfloat16()
         found["bf16"] = half
     return found
+
+
+def products() -> dict[str, float]:
+    """10^9 operations per second of a matrix product such as an encoder is made of, by precision:
+    the ceiling that rates on different machines are to be seen against."""
+    device = hardware.best_device()
+    kinds = {"fp32": torch.float32}
+    if hardware.fast_bfloat16(device):
+        kinds["bf16"] = torch.bfloat16
+    return {name: _multiplied(kind, device) / 1e9 for name, kind in kinds.items()}
+
+
+def _multiplied(kind: torch.dtype, device: torch.device) -> float:
+    rows, inner, outer, times = 2048, 384, 1536, 50
+    inputs = torch.ones(rows, inner, dtype=kind, device=device)
+    weights = torch.ones(outer, inner, dtype=kind, device=device)
+
+    def multiply() -> None:
+        for _ in range(times):
+            functional.linear(inputs, weights)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    return times * 2 * rows * inner * outer / min(_seconds(multiply) for _ in range(ROUNDS))
 
 
 def rates(models: dict[str, LocalModel], texts: Sequence[Text]) -> dict[str, float]:
