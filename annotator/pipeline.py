@@ -21,7 +21,7 @@ from mlworker import schema
 
 from . import budget, chunks, ledger, linking, recalibrating, suggestions, tagging, training
 from .chunks import Busy
-from .models import Chunk, Document, Job, Project, User
+from .models import Chunk, Job, Project, User
 from .training import Impossible
 
 __all__ = [
@@ -145,13 +145,10 @@ def retrain_soon(project: Project) -> bool:
     return True
 
 
-def keep_budget(project: Project) -> bool:
+def keep_budget(project: Project) -> None:
     """Chooses τ anew where a budget of questions says it, and rebuilds what it routes."""
-    if budget.keep(project) is None:
-        return False
-    under_review = Document.objects.filter(project=project).to_review()
-    suggestions.refresh(project, under_review.values_list("pk", flat=True))
-    return True
+    if budget.keep(project):
+        suggestions.refresh_under_review(project)
 
 
 def cancel(job: Job) -> bool:
@@ -161,18 +158,23 @@ def cancel(job: Job) -> bool:
 
 def settle(job: Job) -> None:
     """Ends `job` if all its chunks have ended, and starts the step that follows."""
-    if not chunks.settle(job):
-        return
-    job.refresh_from_db()
-    if job.kind == Job.Kind.TAG:
-        keep_budget(job.project)
-    following = follow_up(job)
+    following = follow_up(job) if _ended(job) else None
     if following is None:
         return
     try:
         start(job.project, following, job.created_by)
     except (Busy, Impossible) as reason:
         log.info("%s does not follow job %s: %s", following, job.pk, reason)
+
+
+def _ended(job: Job) -> bool:
+    """Ends `job` if all its chunks have; what was read then says which τ keeps to a budget."""
+    if not chunks.settle(job):
+        return False
+    job.refresh_from_db()
+    if job.kind == Job.Kind.TAG:
+        keep_budget(job.project)
+    return True
 
 
 def follow_up(job: Job) -> str | None:
@@ -325,7 +327,7 @@ def run_here(project: Project, kind: str, tell: Callable[[Job], None]) -> Job:
                 chunk = chunks.claim(job)
                 if chunk is not None:
                     deliver(task(step.request(chunk)), then=None)
-                elif not chunks.settle(job):
+                elif not _ended(job):
                     reclaim(job)
                     time.sleep(0.2)  # until a postponed chunk is due or a worker beside us ends
                 moved()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Prefetch
@@ -25,7 +26,8 @@ def prepare(project: Project) -> list[list[int]]:
 
 
 def is_due(project: Project) -> bool:
-    """Whether the LLM answered about held-out gold, and τ does not rest on its answers yet."""
+    """Whether τ does not rest on the LLM's answers about held-out gold yet, and there are more of
+    them than when it was chosen."""
     threshold = project.threshold()
     if threshold is None or not threshold.awaits_answers:
         return False
@@ -34,7 +36,8 @@ def is_due(project: Project) -> bool:
         lane=Prediction.Lane.MENTION,
         tagging__document__in=Document.objects.filter(project=project).held_out(),
     )
-    return predicted.filter(Exists(answered.about_outer_prediction())).exists()
+    known: int = sum(interval["asked"] for interval in threshold.intervals)
+    return predicted.filter(Exists(answered.about_outer_prediction())).count() > known
 
 
 def lacks_tau(project: Project) -> bool:
@@ -98,11 +101,11 @@ def store(chunk: Chunk, answer: dict[str, Any]) -> int:
     job = chunk.job
     if job.version is None or not job.is_active:
         return 0
-    asked = any(interval.asked for interval in result.calibration.intervals)
-    origin = Threshold.Origin.INTERSECTION if asked else Threshold.Origin.TRAINING
-    record_threshold(job.version, job.method, origin, result.calibration)
+    found = result.calibration
+    origin = Threshold.Origin.INTERSECTION if found.from_answers else Threshold.Origin.TRAINING
+    floor = max(found.candidate_floor, job.version.candidate_floor())
+    record_threshold(job.version, job.method, origin, replace(found, candidate_floor=floor))
     # What the held-out gold says is kept and shown; a budget goes before it.
     budget.keep(job.project)
-    under_review = Document.objects.filter(project=job.project).to_review()
-    suggestions.refresh(job.project, under_review.values_list("pk", flat=True))
+    suggestions.refresh_under_review(job.project)
     return 0

@@ -74,6 +74,12 @@ class Evidence:
         )
 
 
+def refresh_under_review(project: Project) -> None:
+    """As `refresh`, of all documents that are tagged and not gold."""
+    documents = Document.objects.filter(project=project).to_review()
+    refresh(project, documents.values_list("pk", flat=True))
+
+
 def refresh(project: Project, documents: Iterable[int]) -> None:
     """Rebuilds the suggestions of `documents` (ids). Left alone are gold ones, and those that the
     serving version has not read yet: what an earlier version suggested stands until then."""

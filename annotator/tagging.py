@@ -39,7 +39,6 @@ def in_pieces(ids: list[int], size: int) -> list[list[int]]:
 
 def request(chunk: Chunk) -> dict[str, Any]:
     project, version = chunk.job.project, _version(chunk.job)
-    threshold = version.thresholds.filter(method=chunk.job.method).order_by("-pk").first()
     documents = Document.objects.filter(pk__in=chunk.items).select_related("project").order_by("pk")
     return schema.TagRequest(
         chunk=chunk.pk,
@@ -48,7 +47,7 @@ def request(chunk: Chunk) -> dict[str, Any]:
         method=schema.Method(chunk.job.method),
         texts=[gold.as_text(document) for document in documents],
         candidates_per_100=project.candidates_per_100,
-        candidate_floor=threshold.candidate_floor if threshold else 0.0,
+        candidate_floor=version.candidate_floor(),
     ).to_json()
 
 

@@ -47,7 +47,7 @@ def align(texts: Sequence[Text], labels: Sequence[str]) -> Gold:
             if mention.label not in numbers:
                 raise ValueError(f"text {text.id} has the unknown label {mention.label!r}")
             first, last = starts.get(mention.start), ends.get(mention.end)
-            if first is None or last is None or first[0] != last[0]:
+            if first is None or last is None or first[0] != last[0] or last < first:
                 misaligned += 1
             else:
                 spans[first[0]][first[1], last[1] - first[1]] = numbers[mention.label]

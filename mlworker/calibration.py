@@ -64,7 +64,7 @@ def calibrate(
     tau = _crossing(lows, above, gains)
     low, high = _bootstrap(lows, above, gains)
     note = _note(tau, compared, known)
-    return Calibration(tau, _intervals(outcomes, bounds), note, low, high, floor)
+    return Calibration(tau, _intervals(outcomes, bounds), note, low, high, floor, known)
 
 
 def candidate_floor(candidates: Sequence[CandidateOutcome]) -> float:
@@ -153,7 +153,9 @@ def _share(correct: Iterable[bool]) -> float | None:
 
 
 def _note(tau: float, compared: Sequence[HeldOut], known: bool) -> str:
-    who = "the LLM" if known else f"a flat accuracy of {REFERENCE_ACCURACY:.0%} (no LLM answers)"
+    who = (
+        "the LLM" if known else f"a flat accuracy of {REFERENCE_ACCURACY:.0%} (too few LLM answers)"
+    )
     basis = f"{len(compared)} held-out spans, local model against {who}"
     if tau >= 1:
         return f"From {basis}: asking never gains, so nothing is routed."

@@ -44,9 +44,16 @@ class ModelConfig:
             raise ValueError(f"labels must be distinct, at least one, and never {NO_ENTITY!r}")
         if self.max_width < 1:
             raise ValueError(f"max_width must be at least 1, not {self.max_width}")
-        # Two windows share 2 * max_width words; each must hold more than that to move on.
-        if self.window_pieces - 2 < self.word_pieces * (2 * self.max_width + 1):
+        if self.max_width > self.widest(self.window_pieces, self.word_pieces):
             raise ValueError(f"a window of {self.window_pieces} sub-words is too short")
+
+    @staticmethod
+    def widest(window_pieces: int, word_pieces: int = word_pieces) -> int:
+        """The widest span in words that such windows have room for.
+
+        Two windows share 2 * max_width words; each must hold more than that to move on.
+        """
+        return ((window_pieces - 2) // word_pieces - 1) // 2
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -60,7 +67,7 @@ class TrainConfig:
     `caseless` is the share of sentences that are learned as if in lower case, so that names are
     found in careless writing too. `warmup` and `averaged` are shares of all steps: how long the
     rates rise, and about how many of the last ones the weights are averaged over. The number of
-    epochs follows from the size of the corpus: ten, less where that would be more than
+    epochs follows from the size of the corpus: `usual_epochs`, less where that would be more than
     `most_passes` sentences in all, more where it would be less than `fewest_passes`. Batches of a
     small corpus are smaller, so that it too is learned in at least `fewest_steps`.
 
@@ -85,6 +92,7 @@ class TrainConfig:
     averaged: float = 0.1
     batch_pieces: tuple[int, int] = (150, 600)
     fewest_steps: int = 200
+    usual_epochs: int = 10
     fewest_passes: int = 1500
     most_passes: int = 17_000
     width_coverage: float = 0.99
@@ -95,12 +103,13 @@ class TrainConfig:
         """The recipe for going on from an earlier version, which knows most of it already."""
         return replace(
             self,
+            usual_epochs=round(self.usual_epochs * self.warm_share),
             most_passes=round(self.most_passes * self.warm_share),
             fewest_passes=round(self.fewest_passes * self.warm_share),
         )
 
     def epochs(self, sentences: int) -> int:
-        passes = min(max(10 * sentences, self.fewest_passes), self.most_passes)
+        passes = min(max(self.usual_epochs * sentences, self.fewest_passes), self.most_passes)
         return max(round(passes / max(sentences, 1)), 4)
 
     def batch_budget(self, pieces: int, epochs: int) -> int:

@@ -52,4 +52,5 @@ def split(path: Path) -> str | None:
 
 def splits(folder: Path) -> dict[str, Path]:
     """The corpus files in `folder` by split: `train` and `dev`, all others are test sets."""
-    return {name: path for path in sorted(folder.iterdir()) if (name := split(path))}
+    files = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    return {name: path for path in files if (name := split(path))}

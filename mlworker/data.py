@@ -53,6 +53,10 @@ class Window:
     last: list[int]
     shapes: list[int]
 
+    def spans(self, max_width: int) -> int:
+        """How many spans it answers for."""
+        return sum(min(max_width, len(self.first) - word) for word in self.owned)
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -122,7 +126,12 @@ class WordPieces:
 
     @classmethod
     def from_file(cls, path: Path, word_pieces: int) -> WordPieces:
-        return cls(Tokenizer.from_file(str(path)), word_pieces)
+        """Raises `ValueError` where `path` holds no tokenizer."""
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises no other
+            raise ValueError(f"{path} holds no tokenizer: {error}") from error
+        return cls(tokenizer, word_pieces)
 
     def __call__(self, sentences: Sequence[Sentence]) -> Mapping[str, list[int]]:
         """The sub-words of every word of `sentences`: at least one, at most `word_pieces`."""

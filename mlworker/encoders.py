@@ -8,11 +8,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import transformers as hf
 from huggingface_hub import snapshot_download
+from safetensors import SafetensorError
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.utils import logging
@@ -73,6 +74,8 @@ def load(name: str = "") -> Encoder:
         if not (folder / needed).is_file():
             raise ValueError(f"the encoder {name} has no {needed}")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if not isinstance(config, dict):
+        raise ValueError(f"the encoder {name} has a config.json that is no object")
     if "auto_map" in config:
         raise ValueError(f"the encoder {name} brings code of its own, which is never run")
     if config.get("model_type") not in KINDS:
@@ -124,8 +127,16 @@ def _read(folder: Path, kind: str) -> PreTrainedModel:
     _, model_class = KINDS[kind]
     options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
     options |= {"dtype": torch.float32, ATTENTION_DROPOUT.get(kind, BERTS): 0.0, **_options(kind)}
-    model: PreTrainedModel = model_class.from_pretrained(str(folder), **options)
-    return model
+    try:
+        read: Any = model_class.from_pretrained(str(folder), output_loading_info=True, **options)
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"the weights in {folder} cannot be read: {error}") from error
+    model, found = read
+    if missing := sorted(found["missing_keys"]):
+        raise ValueError(
+            f"{folder / WEIGHTS} lacks {len(missing)} weights of such an encoder: {missing[0]}, …"
+        )
+    return cast("PreTrainedModel", model)
 
 
 def _options(kind: str) -> dict[str, bool]:

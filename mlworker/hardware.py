@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 
 
@@ -17,13 +15,6 @@ def fast_bfloat16(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     able = torch.cpu.get_capabilities()
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
-
-
-def autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Mixed precision for training, where it is faster."""
-    if fast_bfloat16(device):
-        return torch.autocast(device.type, torch.bfloat16)
-    return nullcontext()
 
 
 def out_of_memory(error: BaseException) -> bool:

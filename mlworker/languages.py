@@ -45,7 +45,7 @@ def _pipeline(language: str) -> Language:
     rules = {"nlp": {"tokenizer": {"@tokenizers": "spacy.Tokenizer.v1"}}}
     try:
         found = spacy.blank(language, config=rules)
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:
         raise ValueError(f"there are no rules for the language {language!r}") from error
     found.max_length = sys.maxsize
     found.add_pipe("sentencizer")

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 from mlworker.config import ModelConfig
 from mlworker.data import SHAPES, Batch
+from mlworker.dropout import Dropout, quicken
 from mlworker.encoders import word_embeddings
 from mlworker.robust.bottleneck import Bottleneck, Gaussian
 
@@ -31,6 +32,7 @@ class SpanClassifier(nn.Module):
     def __init__(self, config: ModelConfig, encoder: PreTrainedModel) -> None:
         super().__init__()
         size = encoder.config.hidden_size + config.shape_size
+        quicken(encoder)
         self.encoder = encoder
         self.case = nn.Embedding(SHAPES, word_embeddings(encoder).embedding_dim, padding_idx=0)
         nn.init.zeros_(self.case.weight)
@@ -40,7 +42,7 @@ class SpanClassifier(nn.Module):
         self.inside = nn.Linear(config.shape_size, config.hidden_size, bias=False)
         self.width = nn.Embedding(config.max_width, config.hidden_size)
         nn.init.normal_(self.width.weight, std=0.1)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.bottleneck = (
             Bottleneck(config.hidden_size, config.bottleneck_size)
             if config.bottleneck_size

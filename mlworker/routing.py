@@ -59,18 +59,20 @@ def candidates(
     over all sentences at once; one per group of overlapping spans, none that overlaps a mention.
     The budget is rounded up, so that a lone sentence is looked at too.
     """
+    most = math.ceil(len(sentences) * per_100 / 100)
+    if most <= 0:
+        return [[] for _ in sentences]
     ranked: list[tuple[float, int, int]] = []
     lowest = max(floor, MASS_FLOOR)
     for number, (spans, used) in enumerate(zip(sentences, taken, strict=True)):
-        unsure = (spans.probabilities.argmax(axis=1) == 0) & (spans.mass >= lowest)
+        mass = spans.mass
+        unsure = (spans.probabilities.argmax(axis=1) == 0) & (mass >= lowest)
         open_spans = np.flatnonzero(unsure)
-        if not len(open_spans):
-            continue
-        mass = spans.mass[open_spans]
-        free = _without_overlap(spans, open_spans, mass, used)
-        ranked += [(-float(spans.mass[i]), number, i) for i in free]
+        if len(open_spans):
+            free = _without_overlap(spans, open_spans, mass[open_spans], used)
+            ranked += [(-float(mass[i]), number, i) for i in free]
     chosen: list[list[int]] = [[] for _ in sentences]
-    for _, number, i in sorted(ranked)[: math.ceil(len(sentences) * per_100 / 100)]:
+    for _, number, i in sorted(ranked)[:most]:
         chosen[number].append(i)
     return chosen
 

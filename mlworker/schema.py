@@ -200,6 +200,10 @@ class HeldOut(Message):
     local_correct: bool
     llm_correct: bool | None = None
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.uncertainty <= 1:
+            raise ValueError(f"an uncertainty of {self.uncertainty} is not between 0 and 1")
+
 
 @dataclass(frozen=True)
 class CandidateOutcome(Message):
@@ -227,6 +231,7 @@ class Calibration(Message):
 
     `low` and `high` bound τ in 95 % of bootstrap samples of the held-out spans (None where there
     are too few to say). Candidates below the entity mass `candidate_floor` are not worth asking.
+    `from_answers` says whether enough of them had an answer of the LLM for τ to rest on these.
     """
 
     tau: float
@@ -235,6 +240,7 @@ class Calibration(Message):
     low: float | None = None
     high: float | None = None
     candidate_floor: float = 0.0
+    from_answers: bool = False
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,19 @@ MAX_CONTEXT_WORDS = 120
 LINE = regex.compile(r"[^\r\n\u2028\u2029]+")
 GIVEN_LINE = regex.compile(r"[^\n]+")
 SYMBOLS = regex.compile(r"[^\w\s]{50,}+")
-UNWIELDY = regex.compile(rf"{SYMBOLS.pattern}|(?:(?!{SYMBOLS.pattern})\S){{1000}}")
-"""What a tokeniser would strip mark by mark, in time that grows with the square of the length."""
+ENDLESS = rf"(?:(?!{SYMBOLS.pattern})\S)"
+UNWIELDY = regex.compile(
+    rf"""(?V1)(?x)
+      {SYMBOLS.pattern}
+    | (?={ENDLESS}{{1000}})(?:
+          {ENDLESS}{{1,999}}[。！？]
+        | {ENDLESS}{{1,999}}\p{{P}}
+        | (?:(?!{SYMBOLS.pattern})\X){{1,500}}(?<=\S)
+      )
+    """
+)
+"""What a tokeniser would strip mark by mark, in time that grows with the square of the length; and
+of what has no white space for so long, as much as ends where a sentence or at least a word may."""
 CHARACTER = regex.compile(r"(?!\s)\X(?<!\s)|\S")
 """As people see it: an emoji with all that belongs to it, a letter with its marks."""
 OPENING = frozenset("\"'([{“‘«„‚¿¡「『（")

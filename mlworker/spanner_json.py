@@ -44,6 +44,10 @@ def _text(number: int, record: Any, place: str) -> Text:
     )
     if not isinstance(context, str) or not isinstance(spans, dict):
         raise ValueError(f"{place}: not an object with a text `context` and spans `span_posLabel`")
+    try:
+        context.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{place}: half a character in the context: {error}") from error
     words = [word.span() for word in WORD.finditer(context)]
     mentions = [_mention(key, label, words, place) for key, label in spans.items()]
     return Text(number, context, words, sorted(mentions))

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 
-import numpy as np
 import torch
-from torch.optim import AdamW, Optimizer
+from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 
-from mlworker import encoders, evaluation, hardware, inference, temperature, versions
+from mlworker import encoders, evaluation, hardware, inference, versions
 from mlworker.alignment import Gold, align
 from mlworker.averaging import Average
-from mlworker.calibration import calibrate
 from mlworker.config import ModelConfig, Robust, TrainConfig
 from mlworker.data import (
     Window,
@@ -26,7 +23,9 @@ from mlworker.data import (
     windows,
 )
 from mlworker.encoders import Encoder
+from mlworker.measuring import as_served, fit_temperature, measure
 from mlworker.model import SpanClassifier
+from mlworker.precision import Working
 from mlworker.robust import objective
 from mlworker.robust.objective import Copies
 from mlworker.robust.replacement import augmented
@@ -35,10 +34,6 @@ from mlworker.versions import LocalModel
 
 Report = Callable[[int, int, str], None]
 """Told (steps done, steps in all, what is happening)."""
-
-TINY = 1e-12
-DEV_CANDIDATES_PER_100 = 20.0
-"""How many candidates are looked at on the dev texts to see where they stop to be mentions."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +77,13 @@ def train(  # noqa: PLR0913 (what the command line offers)
 
     It goes on from the version in `start` where that has the same labels, head and encoder and
     spans wide enough, and begins anew where not. A threshold is found for each of `methods` (all
-    that the head offers). Raises `ValueError` where there is nothing to learn from or a mention
-    has an unknown label.
+    that the head offers). Raises `ValueError` where there is nothing to learn from, a mention has
+    an unknown label, the head lacks a method, something else is in `folder`, or the loss ceases to
+    be a number.
     """
     started = time.monotonic()
     config = config or TrainConfig()
+    _check(corpus, folder, config.head, methods or ())
     torch.manual_seed(seed)
     report(0, 1, "reading the gold")
     gold = align(corpus.train, corpus.labels)
@@ -98,8 +95,10 @@ def train(  # noqa: PLR0913 (what the command line offers)
     _fit(model, corpus, gold, config.warmed() if warm else config, seed, report)
     # Rounded as the file will hold it: what is measured is what will serve.
     model.classifier.half().float()
-    model = replace(model, temperature=fit_temperature(_as_served(model), corpus.dev))
-    dev, calibrations = measure(_as_served(model), corpus.dev, methods)
+    if not all(weight.isfinite().all() for weight in model.classifier.parameters()):
+        raise ValueError("the trained weights leave the range of 16-bit floats")
+    model = replace(model, temperature=fit_temperature(as_served(model), corpus.dev))
+    dev, calibrations = measure(as_served(model), corpus.dev, methods)
     facts = {
         "seed": seed,
         "encoder_name": source.name,
@@ -112,38 +111,14 @@ def train(  # noqa: PLR0913 (what the command line offers)
     return Trained(source.name, skipped, dev, seconds, calibrations, warm)
 
 
-def measure(
-    model: LocalModel, dev: Sequence[Text], methods: Sequence[Method] | None = None
-) -> tuple[Scores | None, dict[Method, Calibration]]:
-    """Scores on `dev` (None where it is empty), and a threshold for each of `methods`."""
-    methods = model.config.head.methods if methods is None else methods
-    reading = inference.read(model, dev, methods)
-    found = {}
-    for method in methods:
-        tagged = reading.tagged(method, DEV_CANDIDATES_PER_100)
-        found[method] = calibrate(
-            evaluation.outcomes(tagged, dev), evaluation.candidate_outcomes(tagged, dev)
-        )
-    plain = reading.tagged(Method.LEAST_CONFIDENCE, 0)
-    return (evaluation.scores(plain, dev) if dev else None), found
-
-
-def fit_temperature(model: LocalModel, dev: Sequence[Text]) -> float:
-    """The temperature at which the probabilities of what is predicted on `dev` fit its gold.
-
-    1 for a head that is not a softmax, and where `dev` predicts too little to say.
-    """
-    if model.config.head is not Head.SOFTMAX:
-        return 1.0
-    reading = inference.read(model, dev, [])
-    probabilities, classes = evaluation.predicted(reading)
-    # A softmax of logarithms gives the probabilities back: they are logits as good as any.
-    return temperature.fit(np.log(np.maximum(probabilities, TINY)), classes)
-
-
-def _as_served(model: LocalModel) -> LocalModel:
-    """A copy that computes as tagging will, which may be in less precision than training."""
-    return inference.ready(replace(model, classifier=deepcopy(model.classifier)))
+def _check(corpus: Corpus, folder: Path, head: Head, methods: Sequence[Method]) -> None:
+    """Raises `ValueError` for what would be noticed only after the training."""
+    versions.check_target(folder)
+    if missing := set(methods).difference(head.methods):
+        raise ValueError(f"a model with a {head} head has no {min(missing)}")
+    in_dev = {mention.label for text in corpus.dev for mention in text.mentions}
+    if unknown := in_dev.difference(corpus.labels):
+        raise ValueError(f"the dev texts have the unknown label {min(unknown)!r}")
 
 
 def _sizes(
@@ -152,7 +127,7 @@ def _sizes(
     room = min(ModelConfig.window_pieces, source.longest)
     return ModelConfig(
         labels=labels,
-        max_width=max_width,
+        max_width=min(max_width, ModelConfig.widest(room)),
         head=config.head,
         window_pieces=room,
         bottleneck_size=config.bottleneck_size if config.robust.has_bottleneck else 0,
@@ -171,8 +146,8 @@ def _warm_model(start: Path | None, sizes: ModelConfig, encoder: str) -> LocalMo
         return None
     facts = versions.read_config(start)
     model = versions.load(start)
-    fits = replace(model.config, max_width=sizes.max_width) == sizes
-    if not fits or model.config.max_width < sizes.max_width or facts["encoder_name"] != encoder:
+    same = asdict(model.config) | {"max_width": 0} == asdict(sizes) | {"max_width": 0}
+    if not same or model.config.max_width < sizes.max_width or facts["encoder_name"] != encoder:
         return None
     model.classifier.to(hardware.best_device())
     return replace(model, temperature=1.0)
@@ -197,25 +172,25 @@ def _fit(
     total = sum(map(len, plan))
     # They are half of all weights, few of them move, and what is frozen costs no time.
     encoders.word_embeddings(model.classifier.encoder).requires_grad_(False)
-    if model.device.type == "cpu":
-        # The gradient of the fused kernel takes several times as long there.
-        model.classifier.encoder.set_attn_implementation("eager")
     optimizer = _optimizer(model.classifier, config)
     schedule = LambdaLR(optimizer, lambda step: _rate(step, total, config.warmup))
     average = Average(model.classifier, 1 / max(config.averaged * total, 1))
+    working = Working(model)
     best, best_f1, step, note = None, -1.0, 0, ""
     for epoch, order in enumerate(plan, 1):
-        model.classifier.train()
         copies = Copies.drawn(gold, model, random) if config.robust is Robust.MINER else None
         for batch in order:
-            _step(model, [cut[i] for i in batch], gold, optimizer, config, step / total, copies)
+            _gradients(working, [cut[i] for i in batch], gold, config, step / total, copies)
+            torch.nn.utils.clip_grad_norm_(model.classifier.parameters(), config.clip)
+            optimizer.step()
+            working.follow()
             average.update()
             schedule.step()
             step += 1
             report(step, total, f"epoch {epoch} of {epochs}{note}")
         if corpus.dev and _is_measured(epoch, epochs, len(corpus.dev) / len(corpus.train)):
             with average.in_place():
-                f1 = _f1(_as_served(model), corpus.dev)
+                f1 = _f1(as_served(model), corpus.dev)
             note = f", F1 {f1:.1f} on the dev texts"
             if f1 > best_f1:
                 best, best_f1 = average.copy(), f1
@@ -233,42 +208,39 @@ def _is_measured(epoch: int, epochs: int, dev_share: float) -> bool:
     return (epochs - epoch) % every == 0
 
 
-def _step(
-    model: LocalModel,
+def _gradients(
+    working: Working,
     batch: list[Window],
     gold: Gold,
-    optimizer: Optimizer,
     config: TrainConfig,
     progress: float,
     copies: Copies | None,
 ) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    _backward(model, batch, gold, config, progress, copies)
-    torch.nn.utils.clip_grad_norm_(model.classifier.parameters(), config.clip)
-    optimizer.step()
+    """Leaves the gradients of the loss of `batch` with the model that learns; a batch that does
+    not fit the memory is taken in parts."""
+    model, size = working.model, len(batch)
+    while True:
+        try:
+            for part, share in _parts(batch, size, model.config.max_width):
+                loss = objective.loss(model, part, gold, config, progress, copies)
+                if not loss.isfinite():
+                    raise ValueError("the loss is no longer a number: are the encoder's weights?")
+                (share * loss).backward()  # type: ignore[no-untyped-call]
+            break
+        except (RuntimeError, MemoryError) as error:
+            if size == 1 or not hardware.out_of_memory(error):
+                raise
+            working.forget()
+            size = (size + 1) // 2
+    working.hand_back()
 
 
-def _backward(
-    model: LocalModel,
-    batch: list[Window],
-    gold: Gold,
-    config: TrainConfig,
-    progress: float,
-    copies: Copies | None = None,
-    share: float = 1.0,
-) -> None:
-    """Adds `share` of the gradient of the batch's loss; a batch too large for the memory is
-    taken in halves."""
-    try:
-        loss = objective.loss(model, batch, gold, config, progress, copies)
-        (share * loss).backward()  # type: ignore[no-untyped-call]
-    except (RuntimeError, MemoryError) as error:
-        if len(batch) == 1 or not hardware.out_of_memory(error):
-            raise
-    else:
-        return
-    for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
-        _backward(model, half, gold, config, progress, copies, share * len(half) / len(batch))
+def _parts(batch: list[Window], size: int, max_width: int) -> Iterator[tuple[list[Window], float]]:
+    """`batch` in pieces of `size` windows, each with its share of the spans, of which the loss is
+    the mean."""
+    spans = [window.spans(max_width) for window in batch]
+    for start in range(0, len(batch), size):
+        yield batch[start : start + size], sum(spans[start : start + size]) / sum(spans)
 
 
 def _optimizer(classifier: SpanClassifier, config: TrainConfig) -> AdamW:

@@ -69,7 +69,8 @@ def save(model: LocalModel, folder: Path, facts: Mapping[str, Any]) -> None:
         "encoder": model.classifier.encoder.config.to_dict(),
         **facts,
     }
-    with _written_whole(folder) as draft:
+    check_target(folder)
+    with _written_whole(folder.resolve()) as draft:
         save_file(state, draft / WEIGHTS)
         (draft / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
         # safetensors lets only its own user read; who may read the rest may read this too.
@@ -77,6 +78,14 @@ def save(model: LocalModel, folder: Path, facts: Mapping[str, Any]) -> None:
         model.word_pieces.tokenizer.save(str(draft / TOKENIZER))
         sums = {file.name: sha256(file) for file in sorted(draft.iterdir())}
         (draft / MANIFEST).write_text(json.dumps({"sha256": sums}, indent=1), encoding="utf-8")
+
+
+def check_target(folder: Path) -> None:
+    """Raises `ValueError` where something is in `folder` already that is no version."""
+    is_version = (folder / MANIFEST).is_file()
+    is_free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if folder.is_symlink() or not (is_version or is_free):
+        raise ValueError(f"{folder} is there already and no model version: choose another folder")
 
 
 def load(folder: Path) -> LocalModel:
@@ -125,16 +134,22 @@ def verify(folder: Path) -> None:
 @contextmanager
 def _written_whole(folder: Path) -> Iterator[Path]:
     """A draft folder beside `folder` that takes its place once everything is on the disk."""
-    draft = folder.parent / f".{folder.name}.{uuid.uuid4().hex}"
+    draft, old = (folder.parent / f".{folder.name}.{uuid.uuid4().hex}" for _ in range(2))
     draft.mkdir(parents=True)
     try:
         yield draft
         for path in [*draft.iterdir(), draft]:
             _flush(path)
         if folder.exists():
-            shutil.rmtree(folder)
-        draft.rename(folder)
+            folder.rename(old)
+        try:
+            draft.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
         _flush(folder.parent)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 

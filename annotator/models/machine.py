@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 
 from mlworker import schema
 
@@ -45,6 +45,14 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"version {self.number}"
+
+    def candidate_floor(self) -> float:
+        """The entity mass below which this version's candidates are not worth a question, by
+        whatever method: the highest found, for below it none are seen any more."""
+        highest: float | None = self.thresholds.aggregate(Max("candidate_floor"))[
+            "candidate_floor__max"
+        ]
+        return highest or 0.0
 
 
 class Threshold(models.Model):

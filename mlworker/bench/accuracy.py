@@ -13,6 +13,7 @@ from mlworker.bench.paper import Cell
 from mlworker.config import Robust, TrainConfig
 from mlworker.evaluation import UncertaintyQuality
 from mlworker.inference import Passes
+from mlworker.measuring import measure as measure_dev
 from mlworker.schema import Calibration, Head, HeldOut, Method, Scores, Text
 from mlworker.training import Corpus, Report
 from mlworker.uncertainty import METHODS
@@ -143,7 +144,7 @@ def train(
 
 def reuse(corpus: Corpus, name: str, variant: Variant, folder: Path) -> Trained:
     """The model that an earlier run left in `folder`, measured on dev again."""
-    dev, calibrations = training.measure(inference.load(folder), corpus.dev)
+    dev, calibrations = measure_dev(inference.load(folder), corpus.dev)
     return Trained(name, variant, folder, dev, calibrations)
 
 

@@ -17,7 +17,7 @@ from mlworker.bench import accuracy, figures, speed, tables
 from mlworker.bench.accuracy import DEV, TRAIN, Measured, Trained, Variant
 from mlworker.bench.verdicts import verdicts
 from mlworker.config import Robust
-from mlworker.schema import Head
+from mlworker.schema import Head, Text
 from mlworker.training import Corpus, Report
 from mlworker.versions import MANIFEST
 
@@ -56,16 +56,12 @@ class Options:
 
 @dataclass(frozen=True)
 class Gold:
-    """A corpus by its name, with the files of its test sets, that called "test" first."""
+    """A corpus by its name, with its test sets, that called "test" first; `test` is its file."""
 
     name: str
     corpus: Corpus
-    tests: dict[str, Path]
-
-    @property
-    def test(self) -> Path:
-        """The file of the first test set."""
-        return next(iter(self.tests.values()))
+    tests: dict[str, list[Text]]
+    test: Path
 
 
 def run(options: Options, say: Say, report: Report) -> None:
@@ -99,10 +95,10 @@ def _training(trained: Sequence[tuple[Gold, list[Trained]]], say: Say) -> Figure
 def _tagging(options: Options, trained: Sequence[tuple[Gold, list[Trained]]], say: Say) -> Figures:
     """On the smallest corpus, with the first variant."""
     gold, (model, *_) = min(trained, key=lambda pair: len(pair[0].corpus.train))
-    tagging = speed.tagging(model.folder, gold.test, gold.corpus.dev)
+    texts = next(iter(gold.tests.values()))
+    tagging = speed.tagging(model.folder, gold.test, texts, gold.corpus.dev)
     say(f"Tagging {gold.test}\n\n{tables.tagging(tagging)}")
     yield from figures.of_tagging(tagging)
-    texts = corpora.read(gold.test)
     growth = speed.growth(inference.load(model.folder), texts, options.largest)
     say(tables.growth(growth))
     yield from figures.of_growth(growth)
@@ -115,9 +111,9 @@ def _tagging(options: Options, trained: Sequence[tuple[Gold, list[Trained]]], sa
 
 def _tests(options: Options, trained: Sequence[tuple[Gold, list[Trained]]], say: Say) -> Figures:
     measured = [
-        accuracy.measure(model, test, corpora.read(path))
+        accuracy.measure(model, test, texts)
         for gold, variants in trained
-        for test, path in gold.tests.items()
+        for test, texts in gold.tests.items()
         for model in variants
     ]
     for table in (tables.f1, tables.share_routed, tables.auroc, tables.ece):
@@ -165,10 +161,11 @@ def _folders(options: Options) -> list[Path]:
 def _gold(folder: Path) -> Gold:
     files = corpora.splits(folder)
     names = sorted(files.keys() - {TRAIN, DEV}, key=lambda name: (name != PLAIN_TEST, name))
-    tests = {name: files[name] for name in names}
-    if not tests:
+    if not names:
         raise ValueError(f"{folder} has no test set beside its train file")
-    return Gold(folder.resolve().name, accuracy.load_corpus(files), tests)
+    # All is read before anything is trained: what is broken is to be known now.
+    tests = {name: corpora.read(files[name]) for name in names}
+    return Gold(folder.resolve().name, accuracy.load_corpus(files), tests, files[names[0]])
 
 
 def _trained(options: Options, gold: Gold, variant: Variant, report: Report) -> Trained:

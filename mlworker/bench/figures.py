@@ -55,7 +55,8 @@ def of_dropout(corpus: str, drawn: Sequence[Drawn]) -> Iterator[Figure]:
 def of_tagging(found: Tagging) -> Iterator[Figure]:
     for name, rate in found.rates.items():
         yield _higher(f"tagging.{name}.rate", rate, RATE)
-        yield _higher(f"tagging.{name}.dev.f1", found.dev_f1[name], PERCENT)
+    for name, f1 in found.dev_f1.items():
+        yield _higher(f"tagging.{name}.dev.f1", f1, PERCENT)
     yield _higher("tagging.one_at_a_time.rate", found.batching.single, RATE)
     yield _higher("tagging.batching", found.batching.ratio, RATIO)
     yield _lower("tagging.memory", found.memory, MIB)
@@ -71,7 +72,8 @@ def of_growth(seconds: Mapping[int, float]) -> Iterator[Figure]:
 
 def of_small_training(found: SmallTraining) -> Iterator[Figure]:
     yield _lower("training.small.cold.seconds", found.cold, SECONDS)
-    yield _lower("training.small.warm.seconds", found.warm, SECONDS)
+    if found.warm is not None:
+        yield _lower("training.small.warm.seconds", found.warm, SECONDS)
 
 
 def of_test(found: Measured) -> Iterator[Figure]:

@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from mlworker import corpora, evaluation, hardware, inference, training, versions
+from mlworker import evaluation, hardware, inference, training, versions
 from mlworker.bench import memory
 from mlworker.data import WordPieces
 from mlworker.schema import Method, TaggedText, TagRequest, Text
-from mlworker.training import Corpus
+from mlworker.training import Corpus, Trained
 from mlworker.versions import LocalModel
 
 ROUNDS = 3
@@ -42,8 +42,8 @@ class Batching:
 
 @dataclass(frozen=True)
 class Tagging:
-    """How one version tags: sentences per second and F1 on dev texts by precision, batching in
-    the precision that serves, and the MiB that a fresh process needs at most."""
+    """How one version tags: sentences per second, and F1 on dev texts where there are any, by
+    precision; batching in the one that serves; the MiB that a fresh process needs at most."""
 
     rates: dict[str, float]
     dev_f1: dict[str, float]
@@ -53,35 +53,37 @@ class Tagging:
 
 @dataclass(frozen=True)
 class SmallTraining:
-    """Seconds that a training on `sentences` takes, from the encoder and from a served version."""
+    """Seconds that a training on `sentences` takes, from the encoder and from a served version
+    (None where that is of another kind)."""
 
     sentences: int
     cold: float
-    warm: float
+    warm: float | None
 
 
-def tagging(folder: Path, file: Path, dev: Sequence[Text]) -> Tagging:
-    """How the version in `folder` tags the texts of `file`."""
-    texts = corpora.read(file)
+def tagging(folder: Path, file: Path, texts: Sequence[Text], dev: Sequence[Text]) -> Tagging:
+    """How the version in `folder` tags `texts`, which are those of `file`."""
     models = runtimes(folder)
     return Tagging(
         rates(models, texts),
-        {name: evaluation.scores(_tag(model, dev), dev).f1 for name, model in models.items()},
+        {
+            name: evaluation.scores(_tag(model, dev), dev).f1
+            for name, model in models.items()
+            if dev
+        },
         batching(inference.load(folder), texts),
         memory.peak(folder, file),
     )
 
 
 def runtimes(folder: Path) -> dict[str, LocalModel]:
-    """The version in `folder` in each precision that pays here."""
+    """The version in `folder` in each precision that pays here; the last one serves."""
     device = hardware.best_device()
     full = versions.load(folder)
     full.classifier.to(device)
     found = {"fp32": full}
     if hardware.fast_bfloat16(device):
-        half = versions.load(folder)
-        half.classifier.to(device).bfloat16()
-        found["bf16"] = half
+        found["bf16"] = inference.load(folder)
     return found
 
 
@@ -141,15 +143,13 @@ def small_training(corpus: Corpus, start: Path, *, encoder: str, seed: int) -> S
     """Training on the first `SMALL` sentences, without dev: what a new project waits for."""
     few = Corpus(corpus.labels, corpus.train[:SMALL], [])
 
-    def learn(start: Path | None) -> float:
+    def learn(start: Path | None) -> Trained:
         with tempfile.TemporaryDirectory() as folder:
-            return _seconds(
-                lambda: training.train(
-                    few, Path(folder) / "version", seed=seed, encoder=encoder, start=start
-                )
-            )
+            target = Path(folder) / "version"
+            return training.train(few, target, seed=seed, encoder=encoder, start=start)
 
-    return SmallTraining(len(few.train), learn(None), learn(start))
+    cold, warm = learn(None), learn(start)
+    return SmallTraining(len(few.train), cold.seconds, warm.seconds if warm.warm else None)
 
 
 def _tag(model: LocalModel, texts: Sequence[Text]) -> list[TaggedText]:

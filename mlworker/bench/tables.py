@@ -95,7 +95,7 @@ def dropout(drawn: Mapping[str, Sequence[Drawn]]) -> str:
 
 def tagging(found: Tagging) -> str:
     rows = [
-        (f"{name}, dev F1 {found.dev_f1[name]:.2f}", f"{rate:.0f} sentences/s")
+        (f"{name}, dev F1 {_shown(found.dev_f1.get(name), '{:.2f}')}", f"{rate:.0f} sentences/s")
         for name, rate in found.rates.items()
     ]
     rows += [
@@ -113,7 +113,7 @@ def growth(seconds: Mapping[int, float]) -> str:
 
 
 def small_training(found: SmallTraining) -> str:
-    rows = [("from the encoder", f"{found.cold:.1f}"), ("warm start", f"{found.warm:.1f}")]
+    rows = [("from the encoder", f"{found.cold:.1f}"), ("warm start", _shown(found.warm, "{:.1f}"))]
     return markdown((f"training on {found.sentences} sentences", "seconds"), rows)
 
 

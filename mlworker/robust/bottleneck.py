@@ -71,7 +71,9 @@ class Bottleneck(nn.Module):
     def scores(self, first: Tensor, second: Tensor) -> Tensor:
         """How well each of `first` goes with each of `second`: the bilinear critic of van den
         Oord et al. (eq. 3). *Shapes:* (n, size) twice to (n, n)."""
-        scores: Tensor = self.critic(first) @ second.T / first.shape[-1] ** 0.5
+        # In float32 or better, whatever the weights are in: there are few pairs.
+        weights = self.critic.weight.to(first.dtype)
+        scores: Tensor = functional.linear(first, weights) @ second.T / first.shape[-1] ** 0.5
         return scores
 
 

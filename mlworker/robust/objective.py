@@ -9,7 +9,6 @@ from random import Random
 import torch
 from torch import Tensor
 
-from mlworker import hardware
 from mlworker.alignment import Gold
 from mlworker.config import TrainConfig
 from mlworker.data import Window, WordSpan, collate, targets, windows
@@ -65,12 +64,9 @@ def loss(
     tensors = tensors.to(model.device)
     bottleneck = model.classifier.bottleneck
     if bottleneck is None:
-        with hardware.autocast(model.device):
-            logits = model.classifier(tensors)
-        return LOSSES[config.head](logits.float(), classes, progress)
-    with hardware.autocast(model.device):
-        found = model.classifier.gaussians(tensors)
-        logits = model.classifier.output(found.drawn())
+        return LOSSES[config.head](model.classifier(tensors).float(), classes, progress)
+    found = model.classifier.gaussians(tensors)
+    logits = model.classifier.output(found.drawn())
     plain = LOSSES[config.head](logits.float(), classes, progress)
     if copies is None:
         return plain + config.compression * kl(found.at(tensors.spans)).mean()
@@ -90,9 +86,8 @@ def _pairs(
     first = found.at(_index([ours[pair] for pair in pairs], model.device))
     if not pairs:
         return first, first
-    with hardware.autocast(model.device):
-        tensors = collate(others, model.config.max_width).to(model.device)
-        copied = model.classifier.gaussians(tensors)
+    tensors = collate(others, model.config.max_width).to(model.device)
+    copied = model.classifier.gaussians(tensors)
     return first, copied.at(_index([theirs[pair] for pair in pairs], model.device))
 
 

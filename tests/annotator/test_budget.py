@@ -24,8 +24,7 @@ def project() -> Project:
 def routed(project: Project, questions_per_100: float) -> int:
     project.questions_per_100 = questions_per_100
     project.save()
-    threshold = budget.keep(project)
-    assert threshold is not None
+    budget.keep(project)
     return linking.to_ask(project).count()
 
 
@@ -45,11 +44,21 @@ def test_candidates_are_counted_too(project: Project) -> None:
 
 
 def test_nothing_is_chosen_without_a_budget_or_without_predictions(project: Project) -> None:
-    assert budget.keep(project) is None
+    assert not budget.keep(project)
     empty = factories.make_project()
     factories.make_version(empty)
     empty.questions_per_100 = 5
-    assert budget.keep(empty) is None
+    assert not budget.keep(empty)
+
+
+def test_a_threshold_that_stays_the_same_is_not_recorded_again(project: Project) -> None:
+    routed(project, 50)
+    before = project.threshold()
+    assert not budget.keep(project)
+    assert project.threshold() == before
+    project.questions_per_100 = 50.5
+    assert budget.keep(project)
+    assert project.threshold() != before
 
 
 def test_the_budget_is_not_spent_on_held_out_gold_nor_overruled_by_it(project: Project) -> None:

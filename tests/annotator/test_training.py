@@ -224,6 +224,35 @@ def test_without_answers_the_threshold_does_not_claim_to_rest_on_any(
     assert project.threshold().origin == Threshold.Origin.TRAINING
 
 
+def test_too_few_answers_are_waited_for_and_more_of_them_are_looked_at(
+    project: Project, broker: Broker
+) -> None:
+    factories.make_version(project)
+    first, second = gold(project, 2, "dev")
+    read(first, "Ada", "person", 0.1, "person")
+    read(second, "Ada", "person", 0.1)
+    start(project, Job.Kind.RECALIBRATE)
+    workers.deliver(workers.calibrate(broker.take("gpu") or {}, enough=2))
+    assert project.threshold().origin == Threshold.Origin.TRAINING
+    assert not recalibrating.is_due(project)
+    asked = asdict(whom(project))
+    factories.make_question(second, "Ada", "person", **asked)
+    assert recalibrating.is_due(project)
+
+
+def test_the_floor_of_candidates_is_never_lowered_for_what_lies_below_is_not_seen(
+    project: Project, broker: Broker
+) -> None:
+    version = factories.make_version(project)
+    version.thresholds.update(candidate_floor=0.2)
+    gold(project, 1, "dev")
+    for found, kept in ((0.0, 0.2), (0.3, 0.3)):
+        start(project, Job.Kind.RECALIBRATE)
+        workers.deliver(workers.calibrate(broker.take("gpu") or {}, floor=found))
+        assert project.threshold().candidate_floor == kept
+        assert version.candidate_floor() == kept
+
+
 def test_a_cancelled_recalibration_changes_nothing(project: Project, broker: Broker) -> None:
     factories.make_version(project, tau=0.4)
     gold(project, 1, "dev")

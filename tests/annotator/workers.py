@@ -124,11 +124,16 @@ def train(request: dict[str, Any], **fields: Any) -> schema.TrainResult:
     )
 
 
-def calibrate(request: dict[str, Any], tau: float = 0.2) -> schema.CalibrateResult:
+def calibrate(
+    request: dict[str, Any], tau: float = 0.2, enough: int = 1, floor: float = 0.0
+) -> schema.CalibrateResult:
+    """τ rests on the LLM's answers from `enough` of them on."""
     asked = schema.CalibrateRequest.from_json(request)
     answered = sum(o.llm_correct is not None for o in asked.outcomes)
     interval = schema.Interval(0, 1, len(asked.outcomes), None, answered, None)
-    calibration = schema.Calibration(tau, [interval], "by hand")
+    calibration = schema.Calibration(
+        tau, [interval], "by hand", candidate_floor=floor, from_answers=answered >= enough
+    )
     return schema.CalibrateResult(asked.chunk, asked.attempt, calibration)
 
 

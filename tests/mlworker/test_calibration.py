@@ -93,7 +93,7 @@ def test_without_llm_answers_a_flat_reference_stands_in() -> None:
 def test_too_few_llm_answers_are_as_none() -> None:
     local = [1.0, 0.95, 0.95, 0.8, 0.7, 0.6, 0.5, 0.5, 0.5, 0.5]
     few = [HeldOut(0.05, False, True)] * (MIN_SPANS - 1)
-    assert "no LLM answers" in calibrate(spread(local, None) + few).note
+    assert "too few LLM answers" in calibrate(spread(local, None) + few).note
 
 
 @pytest.mark.parametrize("count", [0, 1, MIN_SPANS - 1])

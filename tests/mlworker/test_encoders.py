@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from mlworker import encoders, versions
@@ -151,3 +152,20 @@ def test_what_cannot_be_loaded_safely_is_refused(tmp_path: Path) -> None:
         encoders.load(str(folder))
     with pytest.raises(ValueError, match="neither a folder nor in the local cache"):
         encoders.load("nobody/nothing")
+
+
+def test_weights_and_tokenizers_that_do_not_fit_are_refused_and_never_filled_up(
+    tmp_path: Path,
+) -> None:
+    folder = make_encoder(tmp_path / "encoder")
+    weights = folder / "model.safetensors"
+    state = load_file(weights)
+    save_file({f"prefix.{name}": tensor for name, tensor in state.items()}, weights)
+    with pytest.raises(ValueError, match=r"lacks \d+ weights of such an encoder"):
+        encoders.load(str(folder))
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="cannot be read"):
+        encoders.load(str(folder))
+    (folder / "tokenizer.json").write_text("{}")
+    with pytest.raises(ValueError, match="holds no tokenizer"):
+        WordPieces.from_file(folder / "tokenizer.json", 8)

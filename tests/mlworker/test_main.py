@@ -145,7 +145,15 @@ def test_plots_are_drawn_from_outcomes_and_need_an_llm_only_for_figure_7(tmp_pat
         assert {file.name for file in out.iterdir()} == {f"figure{n}.svg" for n in numbers}
 
 
-@pytest.mark.parametrize("broken", ["{", '{"uncertainty": "high", "local_correct": true}'])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "{",
+        '{"uncertainty": "high", "local_correct": true}',
+        '{"uncertainty": 1.2, "local_correct": true}',
+        '{"uncertainty": NaN, "local_correct": true}',
+    ],
+)
 def test_a_broken_outcome_is_named(
     broken: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

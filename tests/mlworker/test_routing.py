@@ -68,6 +68,7 @@ def test_the_budget_goes_to_the_greatest_entity_mass_wherever_it_is() -> None:
     assert candidates(sentences, nothing, 100) == [[0], [0], [0], []]
     assert candidates(sentences, nothing, 1) == [[], [0], [], []]
     assert candidates(sentences, nothing, 0) == nothing
+    assert candidates(sentences, nothing, -50) == nothing
     assert candidates(sentences, nothing, 100, floor=0.35) == [[], [0], [], []]
 
 

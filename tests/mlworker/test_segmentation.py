@@ -104,9 +104,17 @@ def test_languages_whose_words_need_another_package_are_cut_by_character(languag
     assert words("東京タワーA1。はい", language) == [[*"東京タワー", "A1", "。"], [*"はい"]]
 
 
-def test_a_language_without_rules_is_refused() -> None:
-    with pytest.raises(ValueError, match="no rules for the language 'tlh'"):
-        words("nuqneH", "tlh")
+@pytest.mark.parametrize("language", ["tlh", "", "char_classes", "../en"])
+def test_a_language_without_rules_is_refused(language: str) -> None:
+    with pytest.raises(ValueError, match=f"no rules for the language {language!r}"):
+        words("nuqneH", language)
+
+
+def test_a_long_paragraph_without_spaces_is_cut_where_its_sentences_end() -> None:
+    sentence = "北京大学的学生昨天在图书馆里读书。"
+    assert {"".join(found) for found in words(sentence * 200, "zh")} == {sentence}
+    clusters = words("👩‍👩‍👧é" * 1000)
+    assert {word for found in clusters for word in found} == {"👩‍👩‍👧", "é"}
 
 
 def test_what_has_met_too_many_words_starts_afresh(monkeypatch: pytest.MonkeyPatch) -> None:

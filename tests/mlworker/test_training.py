@@ -8,11 +8,13 @@ from torch import Tensor
 
 from mlworker import hardware, inference, training, versions
 from mlworker.alignment import align
-from mlworker.config import TrainConfig
+from mlworker.config import ModelConfig, TrainConfig
 from mlworker.data import Batch, windows
+from mlworker.measuring import measure
 from mlworker.model import SpanClassifier
+from mlworker.precision import Working
 from mlworker.schema import Head, Mention, Method, Text
-from mlworker.training import Corpus, Trained, measure, train
+from mlworker.training import Corpus, Trained, train
 from mlworker.versions import LocalModel
 
 LABELS = ("person", "place")
@@ -117,12 +119,19 @@ def test_what_words_cannot_express_and_what_is_too_wide_is_counted() -> None:
         Mention(26, 33, "person"),  # across two sentences
         Mention(0, 21, "person"),  # five words
         Mention(34, 39, "place"),
+        Mention(9, 8, "person"),  # reversed
     ]
     gold = align([Text(1, text, None, mentions)], LABELS)
     assert gold.spans == [{(0, 0): 1, (0, 4): 1}, {(1, 0): 2}]
-    assert gold.misaligned == 2
-    assert gold.skipped(5) == 2
-    assert gold.skipped(4) == 3
+    assert gold.misaligned == 3
+    assert gold.skipped(5) == 3
+    assert gold.skipped(4) == 4
+
+
+def test_a_mention_of_nothing_between_two_words_is_no_span() -> None:
+    text = Text(1, "Ada-Bo", None, [Mention(3, 3, "person"), Mention(0, 3, "person")])
+    gold = align([text], LABELS)
+    assert (gold.spans, gold.misaligned) == ([{(0, 0): 1}], 1)
 
 
 def test_the_widest_span_covers_99_of_100_mentions_and_is_at_most_ten_words() -> None:
@@ -146,6 +155,59 @@ def test_nothing_to_learn_and_unknown_labels_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         align([Text(1, "Ada", None, mentions)], LABELS)
+
+
+@pytest.mark.parametrize(
+    ("dev", "methods", "message"),
+    [
+        ([Text(1, "Ada", None, [Mention(0, 3, "x")])], None, "the dev texts .* 'x'"),
+        ([], [Method.EVIDENTIAL], "a model with a softmax head has no evidential"),
+    ],
+)
+def test_what_would_be_noticed_only_at_the_end_is_refused_before(
+    dev: list[Text], methods: list[Method] | None, message: str, corpus: list[Text], tmp_path: Path
+) -> None:
+    told: list[str] = []
+    with pytest.raises(ValueError, match=message):
+        train(
+            Corpus(LABELS, corpus, dev),
+            tmp_path / "v1",
+            methods=methods,
+            report=lambda _done, _total, note: told.append(note),
+        )
+    assert not told
+
+
+def test_nothing_but_a_version_is_ever_replaced(corpus: list[Text], tmp_path: Path) -> None:
+    precious = tmp_path / "corpus" / "train.conll"
+    precious.parent.mkdir()
+    precious.write_text("Ada B-person\n")
+    (tmp_path / "link").symlink_to(precious.parent)
+    for folder in (precious.parent, precious, tmp_path / "link", tmp_path):
+        with pytest.raises(ValueError, match="no model version: choose another folder"):
+            train(Corpus(LABELS, corpus, []), folder)
+    assert precious.read_text() == "Ada B-person\n"
+
+
+def test_a_loss_that_is_no_number_ends_the_training_and_leaves_nothing(
+    encoder_folder: Path, corpus: list[Text], tmp_path: Path
+) -> None:
+    wild = TrainConfig(encoder_rate=1e30, head_rate=1e30, fewest_passes=600)
+    with pytest.raises(ValueError, match=r"no longer a number|16-bit floats"):
+        train(
+            Corpus(LABELS, corpus, corpus[:4]),
+            tmp_path / "v1",
+            encoder=str(encoder_folder),
+            config=wild,
+        )
+    assert not (tmp_path / "v1").exists()
+
+
+def test_spans_are_no_wider_than_a_short_encoder_has_room_for() -> None:
+    assert ModelConfig.widest(128) == 7
+    ModelConfig(labels=LABELS, max_width=7, window_pieces=128)
+    with pytest.raises(ValueError, match="a window of 128 sub-words is too short"):
+        ModelConfig(labels=LABELS, max_width=8, window_pieces=128)
 
 
 @pytest.mark.parametrize(
@@ -209,13 +271,15 @@ def test_a_version_of_another_kind_is_no_start(
 def test_a_batch_too_large_for_the_memory_gives_the_same_gradient_in_halves(
     untrained: LocalModel, corpus: list[Text], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gold = align(corpus[:1] * 4, LABELS)
+    gold = align(corpus[:5], LABELS)
     cut = windows(gold.sentences, untrained.word_pieces, untrained.config)
-    forward = SpanClassifier.forward
+    plain, forward = TrainConfig(caseless=0.0), SpanClassifier.forward
+    monkeypatch.setattr(hardware, "fast_bfloat16", lambda _device: False)
+    working = Working(untrained)
+    working.model.classifier.eval()
 
     def gradient() -> Tensor:
-        untrained.classifier.zero_grad()
-        training._backward(untrained, cut, gold, TrainConfig(), 0.5)
+        training._gradients(working, cut, gold, plain, 0.5, None)
         found = untrained.classifier.left.weight.grad
         assert found is not None
         return found.clone()

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 from annotator import pipeline
 from annotator.figures import predicted, routed
 from annotator.management.steps import ProjectCommand
-from annotator.models import Job, Project
+from annotator.models import Job, Project, Threshold
 
 NO_BUDGET = "none"
 
@@ -57,5 +57,9 @@ class Command(ProjectCommand):
             raise CommandError("--questions-per-100 must not be negative.")
         project.questions_per_100 = most
         Project.objects.filter(pk=project.pk).update(questions_per_100=most)
-        if most is not None and not pipeline.keep_budget(project):
+        if most is None:
+            return
+        pipeline.keep_budget(project)
+        threshold = project.threshold()
+        if threshold is None or threshold.origin != Threshold.Origin.BUDGET:
             raise CommandError("No document was read yet; tag first.")
