@@ -164,7 +164,7 @@ def _fit(
     """Trains `model` in place and leaves it with the averaged weights of its best epoch."""
     random = Random(seed)  # noqa: S311 (the order of batches is no secret)
     if config.robust is Robust.DATAAUG:
-        gold = augmented(gold, model.config.labels, random, config.replaced)
+        gold = augmented(gold, random, config.replaced)
     cut = windows(gold.sentences, model.word_pieces, model.config)
     epochs = config.epochs(len(cut))
     budget = config.batch_budget(sum(len(w.pieces) for w in cut), epochs)

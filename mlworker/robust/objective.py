@@ -33,7 +33,7 @@ class Copies:
 
     @classmethod
     def drawn(cls, gold: Gold, model: LocalModel, random: Random) -> Copies:
-        found = copied(gold, model.config.labels, random)
+        found = copied(gold, random)
         cut: dict[int, list[Window]] = {}
         for window in windows(found.sentences, model.word_pieces, model.config):
             if found.spans[window.sentence]:

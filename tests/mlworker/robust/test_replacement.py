@@ -6,134 +6,112 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlworker.alignment import align
-from mlworker.robust.replacement import (
-    Name,
-    as_texts,
-    augment,
-    augmented,
-    copied,
-    names,
-    paired,
-    replaceable,
-    replaced,
-)
+from mlworker.alignment import Gold, align
+from mlworker.data import WordSpan
+from mlworker.robust.replacement import augmented, copied, names, replaceable, replaced
 from mlworker.schema import Mention, Text
+from mlworker.segmentation import Sentence
 
 LABELS = ("person", "place")
-WORDS = st.text(st.sampled_from("aZ9é字👩\u200d'-ل"), min_size=1, max_size=4)
+PERSON, PLACE = 1, 2
+
+
+def made(*sentences: tuple[str, dict[WordSpan, int]]) -> Gold:
+    return Gold(
+        [Sentence([(0, 0)] * len(text.split()), text.split()) for text, _ in sentences],
+        [spans for _, spans in sentences],
+        0,
+    )
 
 
 @st.composite
-def texts(draw: st.DrawFn) -> Text:
-    """Words beside each other or apart, on lines; mentions apart, adjacent or nested."""
-    text, tokens = "", []
-    for word in draw(st.lists(WORDS, max_size=8)):
-        text += draw(st.sampled_from(["", " ", "  ", "\n"]))
-        tokens.append((len(text), len(text) + len(word)))
-        text += word
-    text += draw(st.sampled_from(["", " ."]))
-    mentions = []
-    for _ in range(draw(st.integers(0, 4)) if tokens else 0):
-        first = draw(st.integers(0, len(tokens) - 1))
-        last = draw(st.integers(first, min(first + 2, len(tokens) - 1)))
-        label = draw(st.sampled_from(LABELS))
-        mentions.append(Mention(tokens[first][0], tokens[last][1], label))
-    return Text(draw(st.integers(0, 99)), text, tokens if draw(st.booleans()) else None, mentions)
+def golds(draw: st.DrawFn) -> Gold:
+    """Sentences with mentions apart, adjacent or nested."""
+    sentences = []
+    for words in draw(st.lists(st.lists(st.sampled_from("abcdefg"), max_size=8), max_size=5)):
+        spans = {}
+        for _ in range(draw(st.integers(0, 4)) if words else 0):
+            first = draw(st.integers(0, len(words) - 1))
+            width = draw(st.integers(0, min(2, len(words) - 1 - first)))
+            spans[first, width] = draw(st.sampled_from([PERSON, PLACE]))
+        sentences.append((" ".join(words), spans))
+    return made(*sentences)
 
 
-def outside(text: Text, mentions: list[Mention]) -> list[str]:
-    """What `text` reads between `mentions`."""
-    ends = [0, *(m.end for m in mentions)]
-    starts = [*(m.start for m in mentions), len(text.text)]
-    return [text.text[a:b] for a, b in zip(ends, starts, strict=True)]
+def outside(sentence: Sentence, spans: list[WordSpan]) -> list[list[str]]:
+    """The words between `spans`."""
+    ends = [0, *(first + width + 1 for first, width in spans)]
+    starts = [*(first for first, _ in spans), len(sentence.words)]
+    return [sentence.words[a:b] for a, b in zip(ends, starts, strict=True)]
 
 
-@given(st.lists(texts(), max_size=5), st.integers(0, 99))
-def test_replaced_mentions_read_as_names_of_their_label_and_the_rest_as_before(
-    corpus: list[Text], seed: int
+@given(golds(), st.integers(0, 99))
+def test_replaced_mentions_read_as_names_of_their_class_and_the_rest_as_before(
+    gold: Gold, seed: int
 ) -> None:
-    known = names(corpus)
-    for text in corpus:
-        copy = replaced(text, known, Random(seed), 1.0)
-        assert [m.label for m in copy.mentions] == [m.label for m in text.mentions]
-        free = sorted(replaceable(text))
-        moved = sorted(replaceable(copy))
-        assert outside(copy, moved) == outside(text, free)
-        for old, new in zip(free, moved, strict=True):
-            pool = {name.surface for name in known[old.label, text.tokens is not None]}
-            surface = copy.text[new.start : new.end]
-            assert surface in pool
-            if len(pool) > 1 and text.tokens is None:
-                assert surface != text.text[old.start : old.end]
+    known = names(gold)
+    for sentence, spans in zip(gold.sentences, gold.spans, strict=True):
+        copy, moved = replaced(sentence, spans, known, Random(seed), 1.0)
+        assert [moved[span] for span in sorted(moved)] == [spans[span] for span in sorted(spans)]
+        old, new = replaceable(spans), replaceable(moved)
+        assert outside(copy, new) == outside(sentence, old)
+        for (was, by), (first, width) in zip(old, new, strict=True):
+            name = tuple(copy.words[first : first + width + 1])
+            assert name in known[moved[first, width]]
+            assert len(known[moved[first, width]]) == 1 or name != tuple(
+                sentence.words[was : was + by + 1]
+            )
+        assert [copy.words[i] for i in range(len(copy.words))] == [
+            " ".join(copy.words)[s:e] for s, e in copy.offsets
+        ]
 
 
-@given(st.lists(texts(), max_size=5), st.integers(0, 99))
-def test_given_words_follow_the_names_and_the_others_stay(corpus: list[Text], seed: int) -> None:
-    known = names(corpus)
-    for text in corpus:
-        copy = replaced(text, known, Random(seed), 1.0)
-        if text.tokens is None or copy.tokens is None:
-            assert copy.tokens is text.tokens is None
-            continue
-        cut = list(zip(copy.tokens, copy.tokens[1:], strict=False))
-        assert all(before[1] <= after[0] for before, after in cut)
-        spans = sorted(replaceable(copy))
-        words = [(s, e) for s, e in copy.tokens if not any(m.start <= s < m.end for m in spans)]
-        free = sorted(replaceable(text))
-        old = [(s, e) for s, e in text.tokens if not any(m.start <= s < m.end for m in free)]
-        assert [copy.text[s:e] for s, e in words] == [text.text[s:e] for s, e in old]
-        for mention in spans:
-            inside = [t for t in copy.tokens if mention.start <= t[0] < mention.end]
-            tokens = tuple((s - mention.start, e - mention.start) for s, e in inside)
-            name = Name(copy.text[mention.start : mention.end], tokens)
-            assert name in known[mention.label, True]
-
-
-@given(st.lists(texts(), max_size=4), st.integers(0, 99))
-def test_the_same_seed_gives_the_same_copies(corpus: list[Text], seed: int) -> None:
-    assert augment(corpus, Random(seed), 0.5) == augment(corpus, Random(seed), 0.5)
-
-
-def spoken(text: str, *mentions: tuple[str, str]) -> Text:
-    found = [Mention(text.index(n), text.index(n) + len(n), label) for n, label in mentions]
-    return Text(1, text, None, found)
+@given(golds(), st.integers(0, 99))
+def test_the_same_seed_gives_the_same_copies(gold: Gold, seed: int) -> None:
+    assert augmented(gold, Random(seed), 0.5) == augmented(gold, Random(seed), 0.5)
 
 
 def test_adjacent_mentions_change_each_by_itself() -> None:
-    text = spoken("東京Ada👩‍💻!", ("東京", "place"), ("Ada", "person"))
-    other = spoken("Łódź Grace Hopper", ("Łódź", "place"), ("Grace Hopper", "person"))
-    copy, _ = paired([text, other], Random(1))
-    assert copy.text == "ŁódźGrace Hopper👩‍💻!"
-    assert copy.mentions == [Mention(0, 4, "place"), Mention(4, 16, "person")]
+    gold = made(
+        ("東京 Ada !", {(0, 0): PLACE, (1, 0): PERSON}),
+        ("Łódź Grace Hopper", {(0, 0): PLACE, (1, 1): PERSON}),
+    )
+    copy = copied(gold, Random(1))
+    assert copy.sentences[0].words == ["Łódź", "Grace", "Hopper", "!"]
+    assert copy.spans[0] == {(0, 0): PLACE, (1, 1): PERSON}
 
 
-def test_overlapping_and_misaligned_mentions_and_lonely_names_stay() -> None:
-    nested = spoken("New York Times", ("New York", "place"), ("New York Times", "person"))
-    inside_a_word = Text(2, "Adagio", [(0, 6)], [Mention(0, 3, "person")])
-    across_lines = spoken("Ada\nKing", ("Ada\nKing", "person"))
-    lonely = spoken("in Paris", ("Paris", "place"))
-    corpus = [nested, inside_a_word, across_lines, lonely, spoken("Bo", ("Bo", "person"))]
-    assert paired(corpus, Random(1)) == corpus
+def test_overlapping_mentions_and_lonely_names_stay() -> None:
+    gold = made(
+        ("New York Times", {(0, 1): PLACE, (0, 2): PERSON}),
+        ("in Paris", {(1, 0): PLACE}),
+        ("Bo", {(0, 0): PERSON}),
+    )
+    copy = copied(gold, Random(1))
+    assert [s.words for s in copy.sentences] == [s.words for s in gold.sentences]
+    assert copy.spans == gold.spans
 
 
 def test_augmenting_adds_only_copies_that_differ(corpus: list[Text]) -> None:
-    found = augment(corpus, Random(1), 1.0)
-    assert found[: len(corpus)] == corpus
-    assert len(found) == len(corpus) + sum(bool(text.mentions) for text in corpus)
-    assert augment(corpus, Random(1), 0.0) == corpus
+    gold = align(corpus, LABELS)
+    found = augmented(gold, Random(1), 1.0)
+    assert found.sentences[: len(gold.sentences)] == gold.sentences
+    assert len(found.sentences) == len(gold.sentences) + sum(map(bool, gold.spans))
+    assert augmented(gold, Random(1), 0.0) == gold
 
 
 def test_about_the_share_asked_for_is_replaced() -> None:
-    texts = [spoken(f"so {name} said", (name, "person")) for name in ("Ada", "Bo")] * 500
-    assert len(augment(texts, Random(1), 0.3)) - len(texts) == pytest.approx(300, abs=45)
+    gold = made(*[(f"so {name} said", {(1, 0): PERSON}) for name in ("Ada", "Bo")] * 500)
+    more = augmented(gold, Random(1), 0.3)
+    assert len(more.sentences) - 1000 == pytest.approx(300, abs=45)
 
 
 def test_names_come_from_the_texts_given_alone(corpus: list[Text]) -> None:
     """The trainer gives the training texts' gold, so nothing of dev or test can get in."""
-    seen = {t.text[m.start : m.end] for t in corpus[:8] for m in t.mentions}
-    copies = augment(corpus[:8], Random(1), 1.0)
-    assert {t.text[m.start : m.end] for t in copies for m in t.mentions} <= seen
+    gold = align(corpus[:8], LABELS)
+    seen = {name for known in names(gold).values() for name in known}
+    copies = augmented(gold, Random(1), 1.0)
+    assert {name for known in names(copies).values() for name in known} <= seen
 
 
 def test_a_copy_has_the_same_sentences_with_the_same_classes_in_order() -> None:
@@ -147,27 +125,15 @@ def test_a_copy_has_the_same_sentences_with_the_same_classes_in_order() -> None:
         Mention(54, 67, "place"),  # nested
     ]
     gold = align([Text(1, text, None, mentions)], LABELS)
-    copy = copied(gold, LABELS, Random(2))
+    copy = copied(gold, Random(2))
     assert copy.sentences != gold.sentences
     for old, new in zip(gold.spans, copy.spans, strict=True):
         assert [old[span] for span in sorted(old)] == [new[span] for span in sorted(new)]
 
 
-def test_sentences_as_texts_hold_the_same_gold(corpus: list[Text]) -> None:
-    gold = align(corpus, LABELS)
-    again = align(as_texts(gold, LABELS), LABELS)
-    assert again.spans == gold.spans
-    assert [s.words for s in again.sentences] == [s.words for s in gold.sentences]
-
-
-def test_a_line_break_within_a_given_word_does_not_cut_its_sentence() -> None:
-    gold = align([Text(1, "A\nB met", [(0, 3), (4, 7)], [Mention(0, 3, "person")])], LABELS)
-    assert align(as_texts(gold, LABELS), LABELS).spans == gold.spans
-
-
 def test_augmented_gold_remembers_what_words_cannot_express(corpus: list[Text]) -> None:
     broken = Text(99, "Adagio", None, [Mention(0, 3, "person")])
     gold = align([*corpus, broken], LABELS)
-    more = augmented(gold, LABELS, Random(1), 1.0)
+    more = augmented(gold, Random(1), 1.0)
     assert more.misaligned == gold.misaligned == 1
     assert len(more.sentences) > len(gold.sentences)
