@@ -113,6 +113,14 @@ def postpone(chunk: Chunk, seconds: float) -> None:
     chunk.save(update_fields=["state", "lease_until", "not_before"])
 
 
+def narrow(chunk: Chunk, items: Sequence[int]) -> None:
+    """Back to pending with `items` alone; the others are done."""
+    done = len(chunk.items) - len(items)
+    chunk.items, chunk.state, chunk.lease_until = list(items), Chunk.State.PENDING, None
+    chunk.save(update_fields=["items", "state", "lease_until"])
+    Job.objects.filter(pk=chunk.job_id).update(done=F("done") + done, updated_at=timezone.now())
+
+
 def split(chunk: Chunk, error: str) -> bool:
     """Replaces a chunk of several items by its two halves; False where it has only one."""
     if len(chunk.items) < 2:

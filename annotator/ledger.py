@@ -30,19 +30,20 @@ def open_call(chunk: Chunk, to: Asked) -> None:
     )
 
 
-def settle(chunk: Chunk, result: schema.AskResult) -> None:
+def settle(chunk: Chunk, result: schema.AskResult) -> bool:
     """Enters what became of an attempt. An attempt that was given up as unknown and answers after
-    all is settled too; one that was settled before is left as it is."""
+    all is settled too; one that was settled before is left as it is (False)."""
     open_states = (LLMCall.State.SENT, LLMCall.State.UNKNOWN)
     calls = LLMCall.objects.filter(chunk=chunk, attempt=result.attempt)
     call: LLMCall | None = calls.filter(state__in=open_states).first()
     if call is None:
-        return
+        return False
     call.state = STATES[result.outcome]
     call.raw, call.reason = result.raw, result.reason[:300]
     call.prompt_tokens, call.completion_tokens = result.prompt_tokens, result.completion_tokens
     call.latency_ms, call.settled_at = result.latency_ms, timezone.now()
     call.save()
+    return True
 
 
 def failures(chunk: Chunk) -> int:

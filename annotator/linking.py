@@ -16,7 +16,7 @@ from mlworker import schema
 
 from . import chunks, ledger, suggestions
 from .asked import asked_by, whom
-from .models import Chunk, Document, Job, Prediction, Project, Question, Threshold
+from .models import Chunk, Document, Job, LLMCall, Prediction, Project, Question, Threshold
 from .tagging import in_pieces
 from .training import Impossible
 
@@ -122,7 +122,8 @@ def _as_sent(question: Question) -> schema.Question:
 def store(chunk: Chunk, answer: dict[str, Any]) -> int | None:
     """Settles the ledger and the questions. None: the chunk is not ended (postponed or split)."""
     result = schema.AskResult.from_json(answer)
-    ledger.settle(chunk, result)
+    if not ledger.settle(chunk, result):
+        return None  # it came twice
     if result.outcome == schema.Outcome.RETRY:
         _retry(chunk, result)
         return None
@@ -133,9 +134,8 @@ def store(chunk: Chunk, answer: dict[str, Any]) -> int | None:
         chunks.end_job(chunk.job, Job.State.FAILED, result.reason)
         return 0
     if result.outcome == schema.Outcome.ANSWERED:
-        _store_answers(chunk, result)
-    else:
-        leave_open(chunk, result.reason)
+        return _store_answers(chunk, result)
+    leave_open(chunk, result.reason)
     return len(chunk.items)
 
 
@@ -157,7 +157,10 @@ def settle_late(chunk: Chunk, answer: dict[str, Any]) -> None:
     ledger.settle(chunk, schema.AskResult.from_json(answer))
 
 
-def _store_answers(chunk: Chunk, result: schema.AskResult) -> None:
+def _store_answers(chunk: Chunk, result: schema.AskResult) -> int | None:
+    """What got no usable answer is asked once more, without the others; then it is for people.
+    None: the chunk goes on with these."""
+    again = _may_ask_again(chunk)
     names = {label.name for label in chunk.job.project.labels.all()} | {schema.NO_ENTITY}
     answers = {answer.id: answer for answer in result.answers}
     call = chunk.calls.filter(attempt=result.attempt).first()
@@ -169,10 +172,21 @@ def _store_answers(chunk: Chunk, result: schema.AskResult) -> None:
             question.state, question.answer = Question.State.ANSWERED, given.label or ""
             question.probability, question.reason = given.probability, ""
         elif question.state != Question.State.ANSWERED:
-            question.state = Question.State.UNRESOLVED
+            question.state = Question.State.OPEN if again else Question.State.UNRESOLVED
             question.reason = (given.reason or "its label is not in this project")[:300]
     Question.objects.bulk_update(questions, ["state", "answer", "probability", "reason", "call"])
     _refresh(chunk)
+    left = [question.pk for question in questions if question.state == Question.State.OPEN]
+    if left:
+        chunks.narrow(chunk, left)
+        return None
+    return len(chunk.items)
+
+
+def _may_ask_again(chunk: Chunk) -> bool:
+    """Once, and not where answers are recorded: those do not change."""
+    live = chunk.job.project.provider == Project.Provider.OPENAI
+    return live and chunk.calls.filter(state=LLMCall.State.ANSWERED).count() == 1
 
 
 def leave_open(chunk: Chunk, reason: str) -> None:

@@ -263,6 +263,46 @@ def test_an_answer_missing_for_one_question_leaves_the_others(
     assert found["Oslo"].reason == "no answer"
 
 
+def test_what_got_no_answer_is_asked_once_more_without_the_others(
+    document: Document, broker: Broker, settings: Any
+) -> None:
+    settings.LLM_BASE_URL = "http://127.0.0.1:1/v1"
+    Project.objects.update(provider=Project.Provider.OPENAI)
+    document = Document.objects.get(pk=document.pk)
+    job = link(document.project)
+    first = broker.take("llm") or {}
+    workers.deliver(workers.answer(first, Bo="person", Oslo="dragon"))
+    found = questions(document)
+    assert (found["Bo"].state, found["Oslo"].state) == ("answered", "open")
+    assert "its label is not in this project" in shown(document)["Oslo"].reason
+    second = broker.take("llm") or {}
+    assert [q["id"] for q in second["questions"]] == [found["Oslo"].pk]
+    workers.deliver(workers.answer(first, Bo="group"))  # the first answer comes twice
+    workers.deliver(workers.answer(second))
+    assert broker.take("llm") is None
+    job.refresh_from_db()
+    assert (job.state, job.done, job.total) == ("done", 2, 2)
+    found = questions(document)
+    assert (found["Bo"].answer, found["Oslo"].state) == ("person", "unresolved")
+    assert found["Oslo"].reason == "the LLM was silent"
+    assert [call.questions_count for call in LLMCall.objects.order_by("pk")] == [2, 1]
+    assert found["Oslo"].call == LLMCall.objects.order_by("pk").last()
+
+
+def test_the_second_answer_counts_as_the_first_would_have(
+    document: Document, broker: Broker, settings: Any
+) -> None:
+    settings.LLM_BASE_URL = "http://127.0.0.1:1/v1"
+    Project.objects.update(provider=Project.Provider.OPENAI)
+    document = Document.objects.get(pk=document.pk)
+    job = link(document.project)
+    workers.deliver(workers.answer(broker.take("llm") or {}))
+    workers.deliver(workers.answer(broker.take("llm") or {}, Bo="person", Oslo="place"))
+    job.refresh_from_db()
+    assert (job.state, job.done) == ("done", 2)
+    assert {q.state for q in document.questions.all()} == {"answered"}
+
+
 def test_a_refusal_ends_the_job_and_leaves_its_questions_open(
     document: Document, broker: Broker, settings: Any
 ) -> None:
