@@ -12,7 +12,7 @@ from mlworker import schema
 
 from . import formats
 from .languages import LANGUAGES
-from .models import Document, Project, User
+from .models import Document, Price, Project, User
 from .projects import check_labels, create_project, read_labels
 from .review import Decision
 
@@ -121,12 +121,33 @@ class LearningForm(forms.ModelForm):  # type: ignore[type-arg]
 
 class LLMForm(forms.Form):
     provider = forms.ChoiceField(required=False, widget=forms.RadioSelect, label="LLM")
+    monthly_budget = forms.DecimalField(
+        required=False, min_value=0, max_digits=10, decimal_places=2, label="At most a month"
+    )
 
     def __init__(self, project: Project, data: Any = None) -> None:
-        super().__init__(data, initial={"provider": project.provider})
+        initial = {"provider": project.provider, "monthly_budget": project.monthly_budget}
+        super().__init__(data, initial=initial)
         provider = self.fields["provider"]
         if isinstance(provider, forms.ChoiceField):
             provider.choices = provider_choices(project)
+
+
+class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a model's tokens cost from a day on."""
+
+    class Meta:
+        model = Price
+        fields = ("model", "since", "prompt", "completion")
+        labels: ClassVar[dict[str, str]] = {
+            "model": "Model",
+            "since": "From this day on",
+            "prompt": "A million tokens of prompts",
+            "completion": "A million tokens of answers",
+        }
+        widgets: ClassVar[dict[str, forms.Widget]] = {
+            "since": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        }
 
 
 SPLITS = [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.utils import timezone
 
 from mlworker import schema
 
+from . import spending
 from .asked import Asked
-from .models import Chunk, LLMCall
+from .models import Chunk, LLMCall, Project
 
 STATES = {
     schema.Outcome.ANSWERED: LLMCall.State.ANSWERED,
@@ -17,9 +19,16 @@ STATES = {
 }
 
 
-def open_call(chunk: Chunk, to: Asked) -> None:
-    """Writes the row of the request that is about to be sent."""
+@transaction.atomic
+def open_call(chunk: Chunk, to: Asked, request: schema.AskRequest) -> None:
+    """Writes the row of the request that is about to be sent, its cost reserved.
+
+    Raises `Impossible` where the budget has no room for it.
+    """
+    live = to.provider == Project.Provider.OPENAI
     LLMCall.objects.create(
+        micros=spending.reserve(chunk.job.project, to.model, request) if live else 0,
+        starts=chunk.starts,
         project_id=chunk.job.project_id,
         chunk=chunk,
         attempt=chunk.attempts,
@@ -42,6 +51,7 @@ def settle(chunk: Chunk, result: schema.AskResult) -> bool:
     call.raw, call.reason = result.raw, result.reason[:300]
     call.prompt_tokens, call.completion_tokens = result.prompt_tokens, result.completion_tokens
     call.latency_ms, call.settled_at = result.latency_ms, timezone.now()
+    spending.settle(call, result)
     call.save()
     return True
 
@@ -52,7 +62,11 @@ def failures(chunk: Chunk) -> int:
 
 
 def mark_unknown(chunk: Chunk, reason: str) -> None:
-    """The chunk's latest attempt was sent, but nothing came back: it may have cost something."""
-    LLMCall.objects.filter(chunk=chunk, state=LLMCall.State.SENT).update(
-        state=LLMCall.State.UNKNOWN, reason=reason[:300], settled_at=timezone.now()
-    )
+    """Nothing came back from the chunk's latest attempt. If a worker began it, it may have cost
+    what was reserved; if none did, it only waited in the queue."""
+    for call in LLMCall.objects.filter(chunk=chunk, state=LLMCall.State.SENT):
+        if chunk.starts <= call.starts:
+            spending.release(call)
+        call.state, call.reason = LLMCall.State.UNKNOWN, reason[:300]
+        call.settled_at = timezone.now()
+        call.save()

@@ -94,14 +94,14 @@ def write_questions(project: Project) -> None:
 
 
 def request(chunk: Chunk) -> dict[str, Any]:
-    """Raises `Impossible` where the project asks another LLM, or none, since the job started."""
+    """Raises `Impossible` where the project asks another LLM, or none, since the job started, and
+    where its budget is spent."""
     project = chunk.job.project
     to = whom(project)
     questions = asked_by(project).filter(pk__in=chunk.items).select_related("document")
     if questions.count() != len(chunk.items):
         raise Impossible("The project's LLM or labels changed; ask again.")
-    ledger.open_call(chunk, to)
-    return schema.AskRequest(
+    request = schema.AskRequest(
         chunk=chunk.pk,
         attempt=chunk.attempts,
         provider=to.provider,
@@ -109,7 +109,9 @@ def request(chunk: Chunk) -> dict[str, Any]:
         prompt=to.prompt,
         labels=[schema.Label(label.name, label.description) for label in project.labels.all()],
         questions=[_as_sent(q) for q in questions.order_by("document", "start")],
-    ).to_json()
+    )
+    ledger.open_call(chunk, to, request)
+    return request.to_json()
 
 
 def _as_sent(question: Question) -> schema.Question:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from annotator.views import documents, exports, health, machine, people, projects, review, uploads
+from annotator.views import (
+    documents,
+    exports,
+    health,
+    machine,
+    people,
+    prices,
+    projects,
+    review,
+    uploads,
+)
 
 app_name = "annotator"
 urlpatterns = [
@@ -14,6 +24,8 @@ urlpatterns = [
     path("sign-out/", people.sign_out, name="sign_out"),
     path("account/", people.account, name="account"),
     path("", projects.projects, name="projects"),
+    path("prices/", prices.prices, name="prices"),
+    path("prices/<int:pk>/remove/", prices.remove_price, name="remove_price"),
     path("projects/new/", projects.new_project, name="new_project"),
     path("projects/<slug:slug>/", projects.project, name="project"),
     path("projects/<slug:slug>/llm/", projects.choose_llm, name="choose_llm"),

@@ -317,6 +317,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class AskResult(Work):
+    """`billed` is false where the request surely costs nothing: it never reached the server, or
+    the server answered with an error."""
+
     outcome: Outcome
     answers: list[Answer] = field(default_factory=list)
     reason: str = ""
@@ -325,6 +328,7 @@ class AskResult(Work):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     latency_ms: int = 0
+    billed: bool = True
 
 
 @dataclass(frozen=True)

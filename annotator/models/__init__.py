@@ -7,8 +7,10 @@ from .jobs import Chunk, Job, WorkerBeat
 from .machine import ModelVersion, Prediction, Tagging, Threshold
 from .people import SignInLink, User
 from .projects import Label, Membership, Project
+from .spending import MICROS, Price, Spending
 
 __all__ = [
+    "MICROS",
     "AppendOnlyError",
     "Chunk",
     "Correction",
@@ -21,9 +23,11 @@ __all__ = [
     "Mention",
     "ModelVersion",
     "Prediction",
+    "Price",
     "Project",
     "Question",
     "SignInLink",
+    "Spending",
     "Tagging",
     "Threshold",
     "User",

@@ -34,6 +34,11 @@ class LLMCall(models.Model):
     questions_count = models.PositiveSmallIntegerField()
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
+    micros = models.BigIntegerField(default=0)
+    """What it cost in millionths of the operator's currency; the most that it may while it is
+    under way, and for good where nobody knows what became of it."""
+    starts = models.PositiveSmallIntegerField(default=0)
+    """How often its chunk had been begun before it."""
     latency_ms = models.PositiveIntegerField(default=0)
     raw = models.TextField(blank=True)
     """What the server said, as it said it, cut at 8 kB."""

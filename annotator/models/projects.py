@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
@@ -56,6 +57,15 @@ class Project(models.Model):
     questions_per_100 = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0)])
     """How many spans per 100 documents τ may route; null: τ follows from held-out gold."""
     provider = models.CharField(max_length=20, choices=Provider, default=Provider.NONE, blank=True)
+    monthly_budget = models.DecimalField(
+        max_digits=10,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal(0))],
+    )
+    """The most that a month's requests to the LLM may cost, in the operator's currency; null: no
+    limit."""
     recording = models.CharField(max_length=50, blank=True)
     """Which recorded answers the provider `recorded` reads."""
     retrain_after = models.PositiveIntegerField(default=20)

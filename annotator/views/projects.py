@@ -11,13 +11,14 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from annotator import training
+from annotator import spending, training
 from annotator.figures import project_figures
 from annotator.forms import LabelRows, LLMForm, ProjectForm
-from annotator.models import Document, Label, Mention, Project
+from annotator.models import Document, Label, Mention, Price, Project
 
 from .access import Request, find_managed, find_project, project_context
 from .activity import activity_context
@@ -71,7 +72,13 @@ def project(request: Request, slug: str) -> HttpResponse:
     }
     if request.htmx:
         return TemplateResponse(request, "project.html#live", context)
-    context |= {"llm_form": LLMForm(found), "llm_host": llm_host()}
+    context |= {
+        "llm_form": LLMForm(found),
+        "llm_host": llm_host(),
+        "spending": spending.this_month(found),
+        "price": Price.on(settings.LLM_MODEL, timezone.localdate()),
+        "currency": settings.LLM_CURRENCY,
+    }
     return TemplateResponse(request, "project.html", context)
 
 
@@ -111,9 +118,12 @@ def choose_llm(request: Request, slug: str) -> HttpResponse:
     found = find_managed(request, slug)
     form = LLMForm(found, request.POST)
     if not form.is_valid():
-        messages.error(request, "That LLM cannot be chosen here.")
+        wrong_budget = form.errors.get("monthly_budget")
+        said = " ".join(map(str, wrong_budget)) if wrong_budget else "That cannot be chosen here."
+        messages.error(request, said)
     else:
         found.provider = form.cleaned_data["provider"]
-        found.save(update_fields=["provider"])
+        found.monthly_budget = form.cleaned_data["monthly_budget"]
+        found.save(update_fields=["provider", "monthly_budget"])
         messages.success(request, f"LLM: {found.get_provider_display()}.")
     return redirect("annotator:project", slug=slug)

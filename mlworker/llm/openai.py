@@ -97,9 +97,11 @@ def send(request: AskRequest, prompt: Prompt, server: Server, client: OpenAI) ->
             return retry(request, reason, 0.0, complaint.raw)
         return failures.outcome(request, complaint)
     except APITimeoutError:
-        return retry(request, f"the LLM server did not answer within {TIMEOUT:g} s")
+        found = retry(request, f"the LLM server did not answer within {TIMEOUT:g} s")
+        return replace(found, billed=True)
     except APIConnectionError as error:
-        return retry(request, f"no connection to the LLM server: {error.__cause__ or error}")
+        found = retry(request, f"no connection to the LLM server: {error.__cause__ or error}")
+        return replace(found, billed=not isinstance(error.__cause__, httpx2.ConnectError))
     return answers.read(request, prompt, reply.http_response.text)
 
 

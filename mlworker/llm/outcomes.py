@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mlworker.schema import Answer, AskRequest, AskResult, Outcome
 
 MAX_RAW = 8192
@@ -11,7 +13,12 @@ MAX_RAW = 8192
 def refused(request: AskRequest, reason: str, raw: str = "") -> AskResult:
     """Asking again will not help; `reason` says what an operator can do."""
     return AskResult(
-        request.chunk, request.attempt, Outcome.REFUSED, reason=reason, raw=bounded(raw)
+        request.chunk,
+        request.attempt,
+        Outcome.REFUSED,
+        reason=reason,
+        raw=bounded(raw),
+        billed=False,
     )
 
 
@@ -26,14 +33,22 @@ def retry(
         reason=reason,
         retry_after=retry_after,
         raw=bounded(raw),
+        billed=False,
     )
 
 
 def split(request: AskRequest, reason: str, raw: str = "") -> AskResult:
     """One question may be at fault: halve the request, or give up a single question."""
     if len(request.questions) == 1:
-        return unresolved(request, reason, raw)
-    return AskResult(request.chunk, request.attempt, Outcome.SPLIT, reason=reason, raw=bounded(raw))
+        return replace(unresolved(request, reason, raw), billed=False)
+    return AskResult(
+        request.chunk,
+        request.attempt,
+        Outcome.SPLIT,
+        reason=reason,
+        raw=bounded(raw),
+        billed=False,
+    )
 
 
 def unresolved(request: AskRequest, reason: str, raw: str = "") -> AskResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -79,6 +79,7 @@ def make_world(member: Any) -> None:
     factories.make_question(document, "Ada", "person")
     factories.make_job(project)
     LLMCall.objects.create(project=project, attempt=1, questions_count=1)
+    project.spendings.create(month=date(2026, 1, 1))
     decide(document, member, Decision(uuid.uuid4(), "accept", mention=mention.pk))
 
 
@@ -94,6 +95,7 @@ def test_these_models_are_scoped() -> None:
         "ModelVersion",
         "Project",
         "Question",
+        "Spending",
     ]
 
 

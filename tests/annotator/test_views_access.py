@@ -16,10 +16,19 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 OPEN = {"healthz", "sign_in", "sign_in_link"}
-OWN = {"projects", "account", "sign_out", "new_project"}
+OWN = {"projects", "account", "sign_out", "new_project", "prices", "remove_price"}
 MANAGERS = {"upload", "start", "cancel", "choose_llm", "choose_learning", "exports", "download"}
 MEMBERS = {"project", "documents", "review_next", "review", "decide", "submit", "model"}
-POSTS = {"start", "cancel", "choose_llm", "choose_learning", "decide", "submit", "sign_out"}
+POSTS = {
+    "start",
+    "cancel",
+    "choose_llm",
+    "choose_learning",
+    "decide",
+    "submit",
+    "sign_out",
+    "remove_price",
+}
 
 
 @pytest.fixture
@@ -124,9 +133,11 @@ def test_a_forged_form_is_refused(document: Document, owner: User) -> None:
     assert not document.mentions.exists()
 
 
-def test_only_operators_make_projects(client: Client, owner: User) -> None:
+def test_only_operators_make_projects_and_see_prices(client: Client, owner: User) -> None:
     client.force_login(owner)
     assert client.get(reverse("annotator:new_project")).status_code == 403
+    assert client.get(reverse("annotator:prices")).status_code == 403
+    assert client.post(reverse("annotator:remove_price", args=[1])).status_code == 403
 
 
 def test_healthz_needs_nobody(client: Client) -> None:

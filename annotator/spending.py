@@ -1,0 +1,89 @@
+"""Budgets of what an LLM may cost: reserved before a request is sent, settled when it ends.
+
+The reservation is one conditional UPDATE, so that however many jobs ask at once, what they may
+cost together never exceeds the budget.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db.models import F
+from django.utils import timezone
+
+from mlworker import schema
+
+from .models import MICROS, LLMCall, Price, Project, Spending
+from .training import Impossible
+
+INSTRUCTIONS = 1000
+"""Tokens of a prompt beside labels and questions, at most."""
+ANSWER, FRAME = 40, 100
+"""Tokens of an answer for each question, and beside them, at most."""
+
+
+def reserve(project: Project, to_model: str, request: schema.AskRequest) -> int:
+    """Sets aside the most that `request` may cost, in millionths, and returns it.
+
+    Raises `Impossible` where the month's budget has no room for it, or there is one but no price.
+    """
+    today = timezone.localdate()
+    price = Price.on(to_model, today)
+    if price is None:
+        if project.monthly_budget is not None:
+            raise Impossible(
+                f"There is a budget but no price for {to_model}: an operator can enter one under "
+                "Projects, Prices."
+            )
+        return 0
+    most = price.micros(*_most_tokens(request))
+    spending = Spending.objects.filter(project=project, month=today.replace(day=1))
+    spending.get_or_create(project=project, month=today.replace(day=1))
+    if project.monthly_budget is not None:
+        spending = spending.filter(micros__lte=int(project.monthly_budget * MICROS) - most)
+    if not spending.update(micros=F("micros") + most):
+        raise Impossible(
+            f"This month's LLM budget of {project.monthly_budget:,.2f} {settings.LLM_CURRENCY} is "
+            "spent. What is left goes to people; ask again with a larger budget or next month."
+        )
+    return most
+
+
+def settle(call: LLMCall, result: schema.AskResult) -> None:
+    """Puts what `call` cost in the place of what was reserved; the caller saves `call`.
+
+    What may have to be paid for, but came back without a count of its tokens, or not at all,
+    counts as reserved.
+    """
+    price = Price.on(call.model, timezone.localdate(call.created_at))
+    if not result.billed:
+        _enter(call, 0)
+    elif result.prompt_tokens and price is not None:
+        _enter(call, price.micros(result.prompt_tokens, result.completion_tokens))
+
+
+def release(call: LLMCall) -> None:
+    """Gives back what was reserved for a request that was never sent; the caller saves `call`."""
+    _enter(call, 0)
+
+
+def _enter(call: LLMCall, micros: int) -> None:
+    month = timezone.localdate(call.created_at).replace(day=1)
+    Spending.objects.filter(project=call.project_id, month=month).update(
+        micros=F("micros") + (micros - call.micros)
+    )
+    call.micros = micros
+
+
+def _most_tokens(request: schema.AskRequest) -> tuple[int, int]:
+    """Tokens of prompt and answer, at most: a span stands in its request twice, and tokenisers
+    make fewer than one of two bytes of running text."""
+    labels = sum(len((label.name + label.description).encode()) for label in request.labels)
+    questions = sum(len(question.context.encode()) for question in request.questions)
+    prompt = INSTRUCTIONS + FRAME * len(request.questions) + labels + questions
+    return prompt, FRAME + ANSWER * len(request.questions)
+
+
+def this_month(project: Project) -> Spending:
+    """What was spent or reserved since the first of the month (not saved where nothing was)."""
+    month = timezone.localdate().replace(day=1)
+    return project.spendings.filter(month=month).first() or Spending(project=project, month=month)
