@@ -114,8 +114,9 @@ class LearningForm(forms.ModelForm):  # type: ignore[type-arg]
             "read again, and τ is found anew.",
             "candidates_per_100": "How many spans that the model calls no entity, but not surely, "
             "may be asked about.",
-            "questions_per_100": "With a number, τ is set so that no more spans are routed, "
-            "candidates among them. Empty: τ follows from held-out gold.",
+            "questions_per_100": "With a number, τ is set so that no more spans are routed. "
+            "Candidates count too, but are never left out for it: ask for fewer above. Empty: τ "
+            "follows from held-out gold.",
         }
 
 

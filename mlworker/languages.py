@@ -46,7 +46,10 @@ def _pipeline(language: str) -> Language:
     try:
         found = spacy.blank(language, config=rules)
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"there are no rules for the language {language!r}") from error
+        raise ValueError(
+            f"there are no rules for the language {language!r}: give a code such as de, or xx for "
+            "any"
+        ) from error
     found.max_length = sys.maxsize
     found.add_pipe("sentencizer")
     finer = (

@@ -91,6 +91,40 @@ def test_training_prints_what_it_found_and_evaluate_finds_the_same(
     assert json.loads(capsys.readouterr().out)["warm"] is True
 
 
+def test_going_on_takes_the_head_of_the_start_and_says_where_it_cannot(
+    versions: dict[Head, Path],
+    gold: Path,
+    encoder_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    start = versions[Head.EVIDENTIAL]
+    train = ["train", "--train", str(gold), "--encoder", str(encoder_folder), "--start", str(start)]
+    assert main([*train, "--out", str(tmp_path / "v2")]) == 0
+    assert "evidential" in json.loads(capsys.readouterr().out)["calibrations"]
+    assert main([*train, "--out", str(tmp_path / "v3"), "--head", "softmax"]) == 0
+    assert f"warning: not gone on from {start}" in capsys.readouterr().err
+    assert main([*train[:-1], "nowhere", "--out", str(tmp_path / "v4")]) == 1
+    assert "there is no model version nowhere" in capsys.readouterr().err
+
+
+def test_a_label_that_is_but_a_typo_is_pointed_out(
+    versions: dict[Head, Path],
+    gold: Path,
+    encoder_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    typo = tmp_path / "typo.conll"
+    typo.write_text("Ada B-persn\n")
+    evaluate(capsys, versions[Head.SOFTMAX], str(typo))
+    assert main(["evaluate", "--model", str(versions[Head.SOFTMAX]), "--data", str(typo)]) == 0
+    assert "does not know the label 'persn'" in capsys.readouterr().err
+    train = ["train", "--train", str(gold), "--dev", str(typo), "--encoder", str(encoder_folder)]
+    assert main([*train, "--out", str(tmp_path / "v2")]) == 0
+    assert "is a 'persn', only in" in capsys.readouterr().err
+
+
 def test_a_budget_of_questions_sets_the_threshold(
     versions: dict[Head, Path], gold: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,14 +151,68 @@ def test_predict_answers_in_the_offsets_of_the_file(
     versions: dict[Head, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     raw = tmp_path / "raw.txt"
-    raw.write_bytes("👍🏽 Ada lives\r\nin Paris".encode())
+    raw.write_bytes("\ufeff👍🏽 Ada lives\r\nin Paris".encode())
     predict = ["predict", "--model", str(versions[Head.SOFTMAX]), "--data", str(raw)]
     assert main([*predict, "--language", "en"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
-    spans = json.loads(line)["spans"]
+    shown = json.loads(line)
+    assert (shown["method"], "text" in shown) == ("least_confidence", False)
+    spans = shown["spans"]
     assert spans
     for span in spans:
+        unsure = span["uncertainty"] > shown["tau"]
+        assert span["routed"] == (unsure or span["lane"] == "candidate")
         assert "👍🏽 Ada lives\r\nin Paris"[span["start"] : span["end"]] == span["text"]
+
+
+def test_predict_shows_the_text_that_offsets_in_a_corpus_count_in(
+    versions: dict[Head, Path], gold: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["predict", "--model", str(versions[Head.EVIDENTIAL]), "--data", str(gold)]) == 0
+    for line in capsys.readouterr().out.splitlines():
+        shown = json.loads(line)
+        assert shown["method"] == "evidential"
+        for span in shown["spans"]:
+            assert shown["text"][span["start"] : span["end"]] == span["text"]
+
+
+def test_text_that_is_not_utf_8_is_named(
+    versions: dict[Head, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = tmp_path / "latin1.txt"
+    raw.write_bytes("Zürich".encode("latin-1"))
+    assert main(["predict", "--model", str(versions[Head.SOFTMAX]), "--data", str(raw)]) == 1
+    assert "latin1.txt: not UTF-8" in capsys.readouterr().err
+
+
+def test_plots_of_nothing_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    assert main(["plot", "--outcomes", str(empty), "--out", str(tmp_path / "plots")]) == 1
+    assert "there is no outcome in it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        (
+            ["predict", "--model", "m", "--data", "d", "--method", "dropout"],
+            "is none of least_conf",
+        ),
+        (
+            ["evaluate", "--model", "m", "--data", "d", "--questions-per-100", "-5"],
+            "no amount of 0",
+        ),
+        (["bench", "--data", "d", "--largest", "7"], "no number of 8 or more"),
+        (["bench", "--data", "d", "--heads", "soft"], "'soft' is none of softmax, evidential"),
+    ],
+)
+def test_a_wrong_option_says_what_would_be_right(
+    option: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(option)
+    assert says in capsys.readouterr().err
 
 
 def test_a_method_that_the_head_does_not_offer_is_refused(
