@@ -7,7 +7,7 @@ cost together never exceeds the budget.
 from __future__ import annotations
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from mlworker import schema
@@ -81,6 +81,11 @@ def _most_tokens(request: schema.AskRequest) -> tuple[int, int]:
     questions = sum(len(question.context.encode()) for question in request.questions)
     prompt = INSTRUCTIONS + FRAME * len(request.questions) + labels + questions
     return prompt, FRAME + ANSWER * len(request.questions)
+
+
+def prices() -> QuerySet[Price]:
+    """All prices: they are the installation's, not a project's."""
+    return Price.objects.all()
 
 
 def this_month(project: Project) -> Spending:

@@ -116,7 +116,9 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def verify(folder: Path) -> None:
     if not folder.is_dir():
-        raise DamagedVersionError(f"there is no model version {folder}: no such folder")
+        raise DamagedVersionError(
+            f"there is no model version {folder}: bring its files back, or train again"
+        )
     try:
         sums = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"]
         changed = [

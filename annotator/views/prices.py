@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from annotator import spending
 from annotator.forms import PriceForm
-from annotator.models import Price
 
 from .access import Request
 
@@ -28,7 +28,7 @@ def prices(request: Request) -> HttpResponse:
     if form.is_valid():
         messages.success(request, f"The price of {form.save()} is kept.")
         return redirect("annotator:prices")
-    context = {"form": form, "prices": Price.objects.all(), "currency": settings.LLM_CURRENCY}
+    context = {"form": form, "prices": spending.prices(), "currency": settings.LLM_CURRENCY}
     return TemplateResponse(request, "prices.html", context, status=422 if form.is_bound else 200)
 
 
@@ -36,7 +36,7 @@ def prices(request: Request) -> HttpResponse:
 def remove_price(request: Request, pk: int) -> HttpResponse:
     """What was paid by it stays as it was entered."""
     _operators_only(request)
-    price = get_object_or_404(Price, pk=pk)
+    price = get_object_or_404(spending.prices(), pk=pk)
     price.delete()
     messages.info(request, f"The price of {price} is gone.")
     return redirect("annotator:prices")
