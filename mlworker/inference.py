@@ -134,20 +134,19 @@ Forward = Callable[[LocalModel, list[Window]], list[Spans]]
 
 
 def _fitting(model: LocalModel, batch: list[Window], forward: Forward) -> list[Spans]:
-    """Spans by window. A batch that does not fit the memory is halved; a window that does not
-    fit a GPU's is read on the CPU, and so is all that follows."""
-    try:
-        return forward(model, batch)
-    except (RuntimeError, MemoryError) as error:
-        if not hardware.out_of_memory(error):
-            raise
-        if len(batch) == 1 and model.device.type == "cpu":
-            raise
-    if len(batch) == 1:
+    """Spans by window. A window that does not fit a GPU's memory by itself is read on the CPU, and
+    so is all that follows."""
+
+    def read(part: list[Window]) -> list[Spans]:
+        try:
+            return forward(model, part)
+        except (RuntimeError, MemoryError) as error:
+            if len(part) > 1 or model.device.type == "cpu" or not hardware.out_of_memory(error):
+                raise
         model.classifier.to("cpu")
-        return forward(model, batch)
-    half = len(batch) // 2
-    return _fitting(model, batch[:half], forward) + _fitting(model, batch[half:], forward)
+        return forward(model, part)
+
+    return hardware.fitting(read, batch)
 
 
 def _forward(

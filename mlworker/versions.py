@@ -23,8 +23,9 @@ from tokenizers import Tokenizer
 from mlworker import encoders
 from mlworker.config import ModelConfig
 from mlworker.data import WordPieces
-from mlworker.encoders import TOKENIZER, WEIGHTS, sha256
+from mlworker.encoders import sha256
 from mlworker.model import SpanClassifier
+from mlworker.pretrained import TOKENIZER, WEIGHTS
 from mlworker.schema import Head
 
 CONFIG = "config.json"

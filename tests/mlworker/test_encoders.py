@@ -161,7 +161,7 @@ def test_weights_and_tokenizers_that_do_not_fit_are_refused_and_never_filled_up(
     weights = folder / "model.safetensors"
     state = load_file(weights)
     save_file({f"prefix.{name}": tensor for name, tensor in state.items()}, weights)
-    with pytest.raises(ValueError, match=r"lacks \d+ weights of such an encoder"):
+    with pytest.raises(ValueError, match=r"lacks \d+ weights of such a model"):
         encoders.load(str(folder))
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(ValueError, match="cannot be read"):
