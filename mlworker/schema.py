@@ -294,12 +294,14 @@ class AskRequest(Work):
 @dataclass(frozen=True)
 class Answer(Message):
     """`label` is a label's name, `NO_ENTITY`, or None where the question stays unresolved, and
-    then `reason` says why. `probability` is the LLM's own, where the server gives it."""
+    then `reason` says why. `probability` is the LLM's own, where the server gives it, and
+    `probabilities` that of every option by name (they make 1), where it is known of all."""
 
     id: int
     label: str | None
     probability: float | None = None
     reason: str = ""
+    probabilities: dict[str, float] | None = None
 
 
 class Outcome(StrEnum):
@@ -317,7 +319,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class AskResult(Work):
-    """`billed` is false where the request surely costs nothing: it never reached the server, or
+    """`billed` is false where the request surely costs nothing: it never reached a server, or
     the server answered with an error."""
 
     outcome: Outcome

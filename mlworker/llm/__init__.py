@@ -19,6 +19,7 @@ Provider = Callable[[AskRequest], AskResult]
 PROVIDERS = {
     "openai": "mlworker.llm.openai.ask",
     "recorded": "mlworker.llm.recorded.ask",
+    "transformers": "mlworker.llm.scoring.ask",
 }
 """Name of a provider → dotted path of its function, imported on first use."""
 
