@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from mlworker.llm import logprobs
+from mlworker.llm.logprobs import Weight
 from mlworker.llm.outcomes import bounded, unresolved
 from mlworker.llm.prompt import Prompt
 from mlworker.schema import Answer, AskRequest, AskResult, Outcome, Question
@@ -25,8 +26,8 @@ UNFINISHED = {
     "content_filter": "a content filter held the LLM's answer back",
 }
 
-Found = dict[int, list[tuple[Any, float | None]]]
-"""Item number → the labels given for it, each with its probability."""
+Found = dict[int, list[tuple[Any, Weight]]]
+"""Item number → the labels given for it, each with how likely it was."""
 
 
 def read(request: AskRequest, prompt: Prompt, reply: str) -> AskResult:
@@ -84,15 +85,16 @@ def parse(
 
 
 def _answer(
-    question: Question, given: list[tuple[Any, float | None]], options: Mapping[str, str]
+    question: Question, given: list[tuple[Any, Weight]], options: Mapping[str, str]
 ) -> Answer:
     if len(given) != 1:
         several = "gave several answers" if given else "gave no answer"
         return Answer(question.id, None, reason=f"the LLM {several} to this question")
-    code, probability = given[0]
+    code, weight = given[0]
     if not isinstance(code, str) or code not in options:
         return Answer(question.id, None, reason="the LLM chose an option that was not offered")
-    return Answer(question.id, options[code], probability)
+    shares = weight.shares and {options[other]: p for other, p in weight.shares.items()}
+    return Answer(question.id, options[code], weight.probability, probabilities=shares)
 
 
 def _found(content: str, options: Mapping[str, str], token_logprobs: Any) -> Found:
@@ -102,10 +104,10 @@ def _found(content: str, options: Mapping[str, str], token_logprobs: Any) -> Fou
     if not isinstance(answers, list) or not all(_is_answer(answer) for answer in answers):
         raise ValueError("the LLM's answer is not of the form that was asked for")
     labels = [answer.get("label") for answer in answers]
-    shares = logprobs.of_labels(content, labels, token_logprobs, options)
+    weights = logprobs.of_labels(content, labels, token_logprobs, options)
     found: Found = defaultdict(list)
-    for answer, label, share in zip(answers, labels, shares, strict=True):
-        found[answer["id"]].append((label, share))
+    for answer, label, weight in zip(answers, labels, weights, strict=True):
+        found[answer["id"]].append((label, weight))
     return found
 
 

@@ -1,4 +1,4 @@
-"""The probability of each chosen option, from the log-probabilities of an answer's tokens.
+"""The probabilities of chosen options, and of others, from those of an answer's tokens.
 
 Whatever a server sends here is optional: where it does not fit the answer, there simply is no
 probability.
@@ -26,11 +26,22 @@ class Token:
     alternatives: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Weight:
+    """How likely a chosen option was; `shares` are those of all options, where they are known."""
+
+    probability: float | None = None
+    shares: dict[str, float] | None = None
+
+
+UNKNOWN = Weight()
+
+
 def of_labels(
     content: str, labels: Sequence[Any], token_logprobs: Any, codes: Iterable[str]
-) -> list[float | None]:
-    """A probability, or None, for each of the `labels` that `content` gives in this order."""
-    unknown: list[float | None] = [None] * len(labels)
+) -> list[Weight]:
+    """The weight of each of the `labels` that `content` gives in this order."""
+    unknown = [UNKNOWN] * len(labels)
     places = list(LABEL.finditer(content))
     try:
         tokens = [_token(entry) for entry in token_logprobs["content"]]
@@ -41,34 +52,37 @@ def of_labels(
     if offset < 0 or [place[1] for place in places] != labels:
         return unknown
     starts = list(accumulate((len(token.text) for token in tokens), initial=0))
-    known = set(codes)
-    return [
-        _probability(tokens, starts, offset + place.start(1), place[1], known) for place in places
-    ]
+    known = list(codes)
+    return [_weight(tokens, starts, offset + place.start(1), place[1], known) for place in places]
 
 
-def _probability(
-    tokens: Sequence[Token], starts: Sequence[int], at: int, code: str, codes: set[str]
-) -> float | None:
-    """The probability of `code`, which stands at character `at` of the joined tokens.
+def _weight(
+    tokens: Sequence[Token], starts: Sequence[int], at: int, code: str, codes: Sequence[str]
+) -> Weight:
+    """That of `code`, which stands at character `at` of the joined tokens.
 
     Where one token holds the whole code, its share among the options that might have stood
-    there; else the product over its tokens.
+    there; else the product over its tokens, which says nothing of the other options.
     """
     if code not in codes:
-        return None
+        return UNKNOWN
     first, last = bisect_right(starts, at) - 1, bisect_left(starts, at + len(code))
     if last - first == 1:
         within = at - starts[first]
         return _share(tokens[first], within, code, codes)
-    return math.prod(token.probability for token in tokens[first:last])
+    return Weight(math.prod(token.probability for token in tokens[first:last]))
 
 
-def _share(token: Token, within: int, code: str, codes: set[str]) -> float | None:
+def _share(token: Token, within: int, code: str, codes: Sequence[str]) -> Weight:
+    """Shares are known where the server names another option; one that it does not has none."""
     head, tail = token.text[:within], token.text[within + len(code) :]
-    rivals = {head + other + tail for other in codes} - {token.text}
-    total = token.probability + sum(token.alternatives.get(rival, 0.0) for rival in rivals)
-    return token.probability / total if total else None
+    found = {other: token.alternatives.get(head + other + tail, 0.0) for other in codes}
+    found[code] = token.probability
+    total = sum(found.values())
+    if not total:
+        return UNKNOWN
+    shares = {other: probability / total for other, probability in found.items()}
+    return Weight(shares[code], shares if total > token.probability else None)
 
 
 def _token(entry: Mapping[str, Any]) -> Token:

@@ -129,8 +129,12 @@ ONE = '{"answers": [{"id": 1, "label": "A"}]}'
 AT = ONE.index("A")
 
 
+def answer_to(pieces: list[Any] | Any, content: str = ONE) -> Answer:
+    return parse(content, OPTIONS, QUESTIONS[:1], {"content": pieces})[0]
+
+
 def probability(pieces: list[Any] | Any, content: str = ONE) -> float | None:
-    return parse(content, OPTIONS, QUESTIONS[:1], {"content": pieces})[0].probability
+    return answer_to(pieces, content).probability
 
 
 def pieces(
@@ -144,6 +148,21 @@ def test_a_probability_is_the_share_among_the_options() -> None:
     assert probability(exact) == pytest.approx(0.8)
     others_too = pieces(token("A", {"A": 0.4, "B": 0.1, "person": 0.5}))
     assert probability(others_too) == pytest.approx(0.8)
+
+
+def test_every_option_has_its_share() -> None:
+    found = answer_to(pieces(token("A", {"A": 0.4, "B": 0.1, "person": 0.5})))
+    assert found.probabilities == pytest.approx({"person": 0.8, "location": 0.2, NO_ENTITY: 0})
+    quoted = pieces(token('"A"', {'"A"': 0.6, '"B"': 0.2, "A": 0.2}), ONE[: AT - 1], ONE[AT + 2 :])
+    shares = answer_to(quoted).probabilities
+    assert shares == pytest.approx({"person": 0.75, "location": 0.25, NO_ENTITY: 0})
+
+
+@pytest.mark.parametrize("alternatives", [{}, {"A": 0.9}, {"A": 0.9, "person": 0.1}])
+def test_without_another_option_nothing_is_known_of_the_others(
+    alternatives: dict[str, float],
+) -> None:
+    assert answer_to(pieces(token("A", alternatives))).probabilities is None
 
 
 def test_a_code_may_share_its_token_with_quotes() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from mlworker.llm import ask
 from mlworker.llm import openai as provider
-from mlworker.schema import Answer, AskRequest, Label, Outcome
+from mlworker.schema import NO_ENTITY, Answer, AskRequest, Label, Outcome
 from tests.llm_server import (
     Behaviour,
     LLMServer,
@@ -62,8 +62,12 @@ def test_log_probabilities_give_a_probability(
     llm_server: LLMServer, make_request: MakeRequest
 ) -> None:
     llm_server.always(answering(lambda _: "location", probability=0.8))
-    answers = ask(make_request(*TWO)).answers
-    assert answers == [Answer(number, "location", pytest.approx(0.8)) for number in (101, 102)]
+    for number, answer in zip((101, 102), ask(make_request(*TWO)).answers, strict=True):
+        shares = {"location": 0.8} | dict.fromkeys(("person", "group", NO_ENTITY), 0.2 / 3)
+        assert answer.probabilities == pytest.approx(shares)
+        assert answer == Answer(
+            number, "location", pytest.approx(0.8), probabilities=answer.probabilities
+        )
 
 
 def test_more_labels_than_letters(llm_server: LLMServer, make_request: MakeRequest) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from mlworker.llm import ask, features
 from mlworker.llm.recorded import PROBABILITY, key_of
-from mlworker.schema import PROMPT, Answer, AskRequest, Label, Outcome, Question
+from mlworker.schema import PROMPT, AskRequest, Label, Outcome, Question
 
 SHARED = Path(__file__).parents[4] / "shared"
 CASSETTE = SHARED / "llm" / "wnut17_dev.jsonl"
@@ -86,8 +86,8 @@ def test_answers_are_those_of_the_cassette(replay: dict[str, int]) -> None:
         result = ask(request_for([question for question, _ in batch]))
         assert result.outcome is Outcome.ANSWERED
         assert result.prompt_tokens > 0
-        assert result.answers == [
-            Answer(question.id, rows[key][0], pytest.approx(PROBABILITY[rows[key][1]]))
+        assert [(answer.id, answer.label, answer.probability) for answer in result.answers] == [
+            (question.id, rows[key][0], pytest.approx(PROBABILITY[rows[key][1]]))
             for question, key in batch
         ]
     assert (replay["requests"], replay["items"], replay["misses"]) == (13, 200, 0)

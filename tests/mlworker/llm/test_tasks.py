@@ -45,13 +45,14 @@ def test_no_questions_need_no_request(llm_server: LLMServer, make_request: MakeR
 
 
 def test_the_llm_worker_never_loads_torch() -> None:
-    """Every provider is asked, so that what is imported on first use is imported too."""
+    """Every provider whose questions it takes is asked, so that what is imported on first use is
+    imported too."""
     code = """
 import sys
 from mlworker import llm, worker
 from mlworker.schema import AskRequest, Label, Question
 import mlworker.tasks.llm
-for provider in llm.PROVIDERS:
+for provider in llm.PROVIDERS.keys() - {'transformers'}:
     question = Question(1, "x", 0, 1)
     print(llm.ask(AskRequest(1, 1, provider, "m", "choice.v1", [], [question])).outcome)
 print(*{"torch", "transformers", "numpy"} & {name.split(".")[0] for name in sys.modules})
