@@ -31,7 +31,7 @@ COPY --from=build-worker /opt/venv /opt/venv
 COPY mlworker mlworker
 USER spanlight
 CMD ["celery", "-A", "mlworker.worker", "worker", "--queues", "gpu", "--pool", "solo", \
-     "--include", "mlworker.tasks.gpu", "--loglevel", "INFO"]
+     "--include", "mlworker.tasks.gpu,mlworker.tasks.llm", "--loglevel", "INFO"]
 
 FROM base AS web
 COPY --from=build-web /opt/venv /opt/venv

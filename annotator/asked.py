@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from django.conf import settings
 
@@ -31,13 +32,30 @@ class Asked:
 
 def whom(project: Project) -> Asked:
     """Whom this project asks; meaningful where `project.llm_allowed`."""
-    recorded = project.provider == Project.Provider.RECORDED
+    models = {
+        Project.Provider.RECORDED: project.recording,
+        Project.Provider.TRANSFORMERS: own_llm(),
+    }
     options = json.dumps([[label.name, label.description] for label in project.labels.all()])
     return Asked(
         provider=project.provider,
-        model=project.recording if recorded else settings.LLM_MODEL,
+        model=models.get(Project.Provider(project.provider), settings.LLM_MODEL),
         prompt_version=f"{PROMPT}+{hashlib.sha256(options.encode()).hexdigest()[:8]}",
     )
+
+
+def own_llm() -> str:
+    """The name of the LLM on this installation's own machine; empty where there is none."""
+    return PurePath(settings.LLM_FOLDER).name
+
+
+def set_up() -> list[Project.Provider]:
+    """The LLMs that the operator lets projects ask, the server first."""
+    places = {
+        Project.Provider.OPENAI: settings.LLM_BASE_URL,
+        Project.Provider.TRANSFORMERS: settings.LLM_FOLDER,
+    }
+    return [provider for provider, place in places.items() if place]
 
 
 def asked_by(project: Project) -> QuestionQuerySet:

@@ -198,10 +198,11 @@ def is_attended(job: Job) -> bool:
     return sent.exists()
 
 
-def queue_moves(kinds: list[str]) -> bool:
-    """Whether a worker is at some chunk of these kinds of jobs right now."""
-    live = Chunk.objects.filter(job__kind__in=kinds, state=Chunk.State.SENT, starts__gt=0)
-    return live.filter(lease_until__gte=timezone.now()).exists()
+def attended_jobs() -> list[Job]:
+    """The jobs, of any project, some chunk of which a worker has begun and is still at."""
+    begun = Chunk.objects.filter(state=Chunk.State.SENT, starts__gt=0)
+    at_work = begun.filter(lease_until__gte=timezone.now()).select_related("job__project")
+    return [chunk.job for chunk in at_work]
 
 
 def show_progress(report: schema.Progress) -> None:

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from mlworker import schema
 
 from . import formats
+from .asked import own_llm, set_up
 from .languages import LANGUAGES
 from .models import Document, Price, Project, User
 from .projects import check_labels, create_project, read_labels
@@ -81,9 +82,12 @@ class ProjectForm(forms.Form):
 
 def provider_choices(project: Project | None) -> list[tuple[str, str]]:
     """The LLMs that can be chosen here: recorded answers only where the project has some."""
+    names = {
+        Project.Provider.OPENAI: settings.LLM_MODEL or "The LLM server",
+        Project.Provider.TRANSFORMERS: f"{own_llm()}, on this installation's own machine",
+    }
     choices = [(Project.Provider.NONE.value, "No LLM")]
-    if settings.LLM_BASE_URL:
-        choices.append((Project.Provider.OPENAI.value, settings.LLM_MODEL or "The LLM server"))
+    choices += [(provider.value, names[provider]) for provider in set_up()]
     if project is not None and project.recording:
         choices.append((Project.Provider.RECORDED.value, Project.Provider.RECORDED.label))
     return choices

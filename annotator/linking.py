@@ -15,7 +15,7 @@ from django.db.models import Exists, Q, QuerySet
 from mlworker import schema
 
 from . import chunks, ledger, suggestions
-from .asked import asked_by, whom
+from .asked import asked_by, set_up, whom
 from .models import Chunk, Document, Job, LLMCall, Prediction, Project, Question, Threshold
 from .tagging import in_pieces
 from .training import Impossible
@@ -23,14 +23,21 @@ from .training import Impossible
 MAX_TRIES = 6
 BACKOFF_SECONDS = 2.0
 """The first wait; each further one is twice as long, so that a minute without server is bridged."""
+NOT_SET_UP = {
+    Project.Provider.OPENAI: "No LLM server is set up. Set LLM_BASE_URL and LLM_MODEL, then "
+    "restart.",
+    Project.Provider.TRANSFORMERS: "No LLM is set up on this machine. Set LLM_FOLDER, then "
+    "restart.",
+}
 
 
 def prepare(project: Project) -> list[list[int]]:
     """Chunks of the questions that this project's LLM has not been asked yet; may be empty."""
     if not project.llm_allowed:
         raise Impossible("This project asks no LLM. Turn one on in its settings first.")
-    if project.provider == Project.Provider.OPENAI and not settings.LLM_BASE_URL:
-        raise Impossible("No LLM server is set up. Set LLM_BASE_URL and LLM_MODEL, then restart.")
+    provider = Project.Provider(project.provider)
+    if provider in NOT_SET_UP and provider not in set_up():
+        raise Impossible(NOT_SET_UP[provider])
     if project.serving is None:
         raise Impossible("There is no model yet; train one and tag first.")
     write_questions(project)
@@ -173,10 +180,13 @@ def _store_answers(chunk: Chunk, result: schema.AskResult) -> int | None:
         if given.label in names:
             question.state, question.answer = Question.State.ANSWERED, given.label or ""
             question.probability, question.reason = given.probability, ""
+            question.probabilities = given.probabilities
         elif question.state != Question.State.ANSWERED:
             question.state = Question.State.OPEN if again else Question.State.UNRESOLVED
             question.reason = (given.reason or "its label is not in this project")[:300]
-    Question.objects.bulk_update(questions, ["state", "answer", "probability", "reason", "call"])
+    Question.objects.bulk_update(
+        questions, ["state", "answer", "probability", "probabilities", "reason", "call"]
+    )
     _refresh(chunk)
     left = [question.pk for question in questions if question.state == Question.State.OPEN]
     if left:
@@ -186,7 +196,7 @@ def _store_answers(chunk: Chunk, result: schema.AskResult) -> int | None:
 
 
 def _may_ask_again(chunk: Chunk) -> bool:
-    """Once, and not where answers are recorded: those do not change."""
+    """Once, and only a server: recorded answers and scores do not change."""
     live = chunk.job.project.provider == Project.Provider.OPENAI
     return live and chunk.calls.filter(state=LLMCall.State.ANSWERED).count() == 1
 

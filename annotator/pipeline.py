@@ -9,7 +9,7 @@ import importlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from celery import signature
@@ -96,8 +96,17 @@ STEPS = {
 }
 
 
+# What this installation's own LLM is asked, its GPU worker does, and it costs nothing.
+LINK_HERE = replace(STEPS[Job.Kind.LINK], queue="gpu", costs=False, window=3)
+
+
+def step_for(project: Project, kind: str) -> Step:
+    here = project.provider == Project.Provider.TRANSFORMERS
+    return LINK_HERE if kind == Job.Kind.LINK and here else STEPS[Job.Kind(kind)]
+
+
 def step_of(job: Job) -> Step:
-    return STEPS[Job.Kind(job.kind)]
+    return step_for(job.project, job.kind)
 
 
 # --- Starting and ending -----------------------------------------------------------------------
@@ -107,7 +116,7 @@ def start(project: Project, kind: str, user: User | None = None, *, follow: bool
     Raises `Busy` where one of the kind is running, `Impossible` where something is missing.
     """
     job = chunks.open_job(
-        project, kind, STEPS[Job.Kind(kind)].prepare(project), user=user, follow=follow
+        project, kind, step_for(project, kind).prepare(project), user=user, follow=follow
     )
     transaction.on_commit(lambda: dispatch(job))
     return job
@@ -280,7 +289,7 @@ def reclaim(job: Job) -> None:
     others are being worked on is left there; one begun too often is split or given up."""
     step = step_of(job)
     for chunk in chunks.lost(job):
-        if chunk.starts == 0 and chunks.queue_moves(_kinds_on(step.queue)):
+        if chunk.starts == 0 and queue_moves(step.queue):
             chunks.renew(chunk.pk, chunk.attempts)
             continue
         with transaction.atomic():
@@ -291,8 +300,9 @@ def reclaim(job: Job) -> None:
                 _fail(chunk, f"given up after {chunk.starts} starts: the worker died each time")
 
 
-def _kinds_on(queue: str) -> list[str]:
-    return [kind for kind, step in STEPS.items() if step.queue == queue]
+def queue_moves(queue: str) -> bool:
+    """Whether a worker of `queue` is at some chunk right now."""
+    return any(step_of(job).queue == queue for job in chunks.attended_jobs())
 
 
 def progress(report: schema.Progress) -> None:
@@ -310,7 +320,7 @@ def run_here(project: Project, kind: str, tell: Callable[[Job], None]) -> Job:
 
     `tell` is called whenever the job moved. Workers that run beside it may take chunks too.
     """
-    step = STEPS[Job.Kind(kind)]
+    step = step_for(project, kind)
     job = _open_or_take_over(project, kind, step)
     task = getattr(importlib.import_module(step.module), step.task.rpartition(".")[2])
     listening = importlib.import_module("mlworker.progress").listening

@@ -13,6 +13,7 @@ VISIBILITY_TIMEOUT = 1800
 """Seconds after which Redis hands an unacknowledged message out again: longer than any task."""
 
 ROUTES = {
+    # Unless it is sent to `gpu`, where the LLM is one that the worker runs itself.
     "mlworker.ask": {"queue": "llm"},
     "mlworker.*": {"queue": "gpu"},
     "annotator.*": {"queue": "default"},

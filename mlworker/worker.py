@@ -2,7 +2,7 @@
 
 One process per GPU, and threads for the LLM, whose work is waiting:
 
-    celery -A mlworker.worker worker -Q gpu --pool=solo -I mlworker.tasks.gpu
+    celery -A mlworker.worker worker -Q gpu --pool=solo -I mlworker.tasks.gpu,mlworker.tasks.llm
     celery -A mlworker.worker worker -Q llm --pool=threads -c 4 -I mlworker.tasks.llm
 
 `mlworker/broker.py` says which task goes to which queue.

@@ -177,11 +177,17 @@ SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10)
 LLM_BASE_URL = env("LLM_BASE_URL", default="")
 """The LLM that projects may be allowed to ask; its key, LLM_API_KEY, only the worker reads."""
 LLM_MODEL = env("LLM_MODEL", default="")
+LLM_FOLDER = env("LLM_FOLDER", default="").strip()
+"""The chat model that the GPU worker runs itself; the web process needs no more than its name."""
 LLM_CURRENCY = env("LLM_CURRENCY", default="USD")
 """In which prices and budgets are stated; a name, nothing is converted."""
 if LLM_BASE_URL and not (LLM_BASE_URL.startswith(("http://", "https://")) and LLM_MODEL):
     raise ImproperlyConfigured(
         "LLM_BASE_URL must be an http:// or https:// address, and LLM_MODEL name a model there."
+    )
+if LLM_FOLDER and not 0 < len(Path(LLM_FOLDER).name.strip(".")) <= 100:
+    raise ImproperlyConfigured(
+        "LLM_FOLDER must end in the model's name, of at most 100 characters."
     )
 
 LOGGING = {

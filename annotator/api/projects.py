@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied
@@ -13,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from annotator.asked import set_up
 from annotator.figures import ProjectFigures, project_figures
 from annotator.languages import LANGUAGES
 from annotator.models import Label, Membership, Project
@@ -101,13 +101,32 @@ class NewProjectSerializer(Strict):
         help_text="By whose rules documents are cut.",
     )
     llm = serializers.BooleanField(
-        default=False, help_text="Whether this project may ask the LLM of this installation."
+        default=False,
+        help_text="Whether this project may ask the LLM of this installation: its server, or where "
+        "there is none the one on its own machine.",
+    )
+    provider = serializers.ChoiceField(
+        Project.Provider.choices,
+        required=False,
+        help_text="Which LLM, where there are both: the server, or the one on its own machine, so "
+        "that no text leaves the installation.",
     )
 
     def validate_llm(self, llm: bool) -> bool:
-        if llm and not settings.LLM_BASE_URL:
+        if llm and not set_up():
             raise serializers.ValidationError("This installation has no LLM.")
         return llm
+
+    def validate_provider(self, provider: str) -> str:
+        if provider and provider not in set_up():
+            raise serializers.ValidationError("This installation has no such LLM.")
+        return provider
+
+
+def _provider(given: dict[str, Any]) -> str:
+    """Which LLM the project asks: the one that is named, or the first that is set up, or none."""
+    first = set_up()[0] if given["llm"] else Project.Provider.NONE
+    return str(given.get("provider", first))
 
 
 class ProjectsView(ListAPIView[Project]):
@@ -138,7 +157,7 @@ class ProjectsView(ListAPIView[Project]):
             owner=user,
             guidelines=given["guidelines"],
             language=given["language"],
-            provider=Project.Provider.OPENAI if given["llm"] else Project.Provider.NONE,
+            provider=_provider(given),
         )
         return Response(ProjectSerializer(find_project(request, project.slug)).data, 201)
 

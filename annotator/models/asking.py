@@ -94,6 +94,8 @@ class Question(models.Model):
     answer = models.CharField(max_length=64, blank=True)
     """A label's name or "O"; empty unless the state is `answered`."""
     probability = models.FloatField(null=True)
+    probabilities = models.JSONField(null=True)
+    """That of every option, by label name or "O", where the LLM gave them; they make 1."""
     reason = models.CharField(max_length=300, blank=True)
     """Why there is no answer, in plain words."""
     call = models.ForeignKey(LLMCall, null=True, on_delete=models.SET_NULL, related_name="answers")

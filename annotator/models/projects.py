@@ -32,6 +32,7 @@ class Project(models.Model):
     class Provider(models.TextChoices):
         NONE = "", "No LLM: doubtful spans go to people"
         OPENAI = "openai", "The LLM server of this installation"
+        TRANSFORMERS = "transformers", "The LLM on this installation's own machine"
         RECORDED = "recorded", "Recorded answers, no live LLM"
 
     name = models.CharField(max_length=100, unique=True)

@@ -6,17 +6,14 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from annotator import pipeline
 from annotator.figures import workers_seen
 from annotator.models import Job, Project
 
 SILENT_AFTER = timedelta(seconds=60)
 STARTED = timezone.now()
 """When this process began: the workers that started with it may still be loading."""
-QUEUES = {
-    "default": "storing results",
-    "gpu": "training and tagging",
-    "llm": "asking the LLM",
-}
+QUEUES = [("default", "storing results"), ("gpu", "training and tagging")]
 
 
 def activity_context(project: Project) -> dict[str, object]:
@@ -36,5 +33,8 @@ def silent_queues(project: Project) -> list[str]:
     since = timezone.now() - SILENT_AFTER
     if since < STARTED:
         return []
-    needed = [q for q in QUEUES if q != "llm" or project.llm_allowed]
-    return [QUEUES[q] for q in needed if q not in seen or seen[q] < since]
+    needed = QUEUES
+    if project.llm_allowed:
+        asking = pipeline.step_for(project, Job.Kind.LINK).queue
+        needed = [*QUEUES, (asking, "asking the LLM")]
+    return [work for queue, work in needed if queue not in seen or seen[queue] < since]

@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from annotator import spending, training
+from annotator.asked import own_llm
 from annotator.figures import project_figures
 from annotator.forms import LabelRows, LLMForm, ProjectForm
 from annotator.models import Document, Label, Mention, Price, Project
@@ -50,7 +51,7 @@ def new_project(request: Request) -> HttpResponse:
         project = form.save(request.user)
         messages.success(request, f"{project.name} is there. Now bring in some text.")
         return redirect("annotator:upload", slug=project.slug)
-    context = {"form": form, "rows": rows, "llm_host": llm_host()}
+    context = {"form": form, "rows": rows, "llm_host": llm_host(), "own_llm": own_llm()}
     return TemplateResponse(
         request, "new_project.html", context, status=422 if form.is_bound else 200
     )

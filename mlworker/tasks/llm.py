@@ -1,4 +1,7 @@
-"""The task of the `llm` queue. It loads neither torch nor transformers."""
+"""The task of the `llm` queue, where it loads neither torch nor transformers.
+
+What the provider `transformers` is asked travels on the queue `gpu`, whose worker has it too.
+"""
 
 from __future__ import annotations
 

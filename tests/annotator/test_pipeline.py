@@ -216,8 +216,8 @@ def test_a_busy_queue_of_another_project_counts_as_moving(project: Project, brok
     job.chunks.update(lease_until=timezone.now() - timedelta(seconds=1))
     pipeline.sweep()
     assert broker.take("gpu") is None
-    llm = factories.make_job(project, Job.Kind.LINK)
-    assert not chunks.queue_moves([llm.kind])
+    assert pipeline.queue_moves("gpu")
+    assert not pipeline.queue_moves("llm")
 
 
 def test_signs_of_life_keep_a_training_going(project: Project, broker: Broker) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 
+from annotator.asked import set_up
 from annotator.languages import LANGUAGES
 from annotator.management.steps import DatabaseCommand
 from annotator.models import Membership, Project, User
@@ -37,10 +38,15 @@ class Command(DatabaseCommand):
             metavar="CODE",
             help="whose rules text is cut by (ISO 639, xx for any; default: %(default)s)",
         )
-        parser.add_argument("--llm", action="store_true", help="let it ask the configured LLM")
+        parser.add_argument(
+            "--llm",
+            action="store_true",
+            help="let it ask the configured LLM: the server, else the own",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        provider = Project.Provider.OPENAI if options["llm"] else Project.Provider.NONE
+        llm = next(iter(set_up()), Project.Provider.OPENAI)
+        provider = llm if options["llm"] else Project.Provider.NONE
         try:
             labels = read_label_file(options["labels"])
             project = create_project(

@@ -93,6 +93,21 @@ def test_a_project_may_ask_the_llm_where_there_is_one(
     assert post(operator, NEW, body).json()["provider"] == "openai"
 
 
+def test_a_project_may_ask_the_llm_on_this_machine(
+    world: World, operator: Client, settings: Any
+) -> None:
+    body = {"name": "Asking", "labels": [{"name": "gene"}], "provider": "transformers"}
+    settings.LLM_BASE_URL, settings.LLM_FOLDER = "http://127.0.0.1:9/v1", ""
+    for provider in ("transformers", "recorded", "nonsense"):
+        refused = post(operator, NEW, body | {"provider": provider})
+        assert (refused.status_code, [*refused.json()["errors"]]) == (400, ["provider"])
+    settings.LLM_FOLDER = "/models/tiny"
+    assert post(operator, NEW, body).json()["provider"] == "transformers"
+    settings.LLM_BASE_URL = ""
+    other = {"name": "Other", "labels": [{"name": "gene"}], "llm": True}
+    assert post(operator, NEW, other).json()["provider"] == "transformers"
+
+
 LABELS = [{"name": "gene"}]
 
 
