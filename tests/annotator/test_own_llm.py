@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -205,6 +207,18 @@ def test_it_is_offered_only_where_there_is_one(
     client.post(reverse("annotator:choose_llm", args=[project.slug]), {"provider": "transformers"})
     project.refresh_from_db()
     assert project.provider == ""
+
+
+def test_the_llm_of_a_new_project_is_the_one_that_is_there(
+    tmp_path: Path, settings: Settings
+) -> None:
+    file = tmp_path / "labels.yaml"
+    file.write_text("- person")
+    call_command("create_project", "Here", "--labels", str(file), "--llm", stdout=StringIO())
+    settings.LLM_BASE_URL = "http://127.0.0.1:1/v1"
+    call_command("create_project", "There", "--labels", str(file), "--llm", stdout=StringIO())
+    asked = Project.objects.order_by("name").values_list("provider", flat=True)
+    assert [*asked] == ["transformers", "openai"]
 
 
 def test_the_worker_that_is_missed_is_the_one_that_would_answer(
