@@ -33,6 +33,8 @@ def out_of_memory(error: BaseException) -> bool:
 def fitting(work: Callable[[list[Item]], list[Result]], batch: list[Item]) -> list[Result]:
     """What `work` makes of `batch`, a result for each item. A batch that does not fit the memory
     is halved; what `work` raises for a single item that does not is raised."""
+    if not batch:
+        return []
     try:
         return work(batch)
     except (RuntimeError, MemoryError) as error:

@@ -11,8 +11,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import PurePath
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, cast
 
 import torch
 import transformers as hf
@@ -108,21 +108,32 @@ def load(name: str) -> ChatModel:
     """The chat model called `name`: a local folder, or a hub id in the local cache.
 
     Raises `ValueError` where it is of no kind in `KINDS`, has no safetensors, tokenizer.json or
-    chat template, brings code of its own, is quantised, or is too large.
+    chat template, brings code of its own, is quantised, or is too large; `OSError` where a file
+    cannot be read.
     """
     what = f"the LLM {name}"
     folder = pretrained.locate(name, "LLM")
     config = pretrained.config(folder, what, KINDS)
     if "quantization_config" in config:
         raise ValueError(f"{what} is quantised, and only whole weights are read")
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
-    if not tokenizer.chat_template:
-        raise ValueError(f"{what} has no chat template, so it is not one to ask")
+    tokenizer = _tokenizer(folder, what)
     device = hardware.best_device()
     dtype = torch.bfloat16 if hardware.fast_bfloat16(device) else torch.float32
     model: Any = pretrained.read(KINDS[config["model_type"]], folder, what, dtype=dtype)
+    if len(tokenizer) > model.config.vocab_size:
+        raise ValueError(f"{what} has a tokenizer that knows more tokens than the model")
     try:
         model = model.eval().to(device)
     except torch.OutOfMemoryError as error:
         raise ValueError(f"{what} does not fit the GPU's memory") from error
     return ChatModel(PurePath(name).name, model, tokenizer)
+
+
+def _tokenizer(folder: Path, what: str) -> PreTrainedTokenizerFast:
+    try:
+        found: Any = PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
+    except Exception as error:  # the library raises no other
+        raise ValueError(f"{what} has a tokenizer that cannot be read: {error}") from error
+    if not found.chat_template:
+        raise ValueError(f"{what} has no chat template, so it is not one to ask")
+    return cast("PreTrainedTokenizerFast", found)

@@ -86,21 +86,20 @@ def beginning(rows: Sequence[Tokens]) -> Tokens:
 
 def _answers(model: ChatModel, questions: Sequence[Question], asked: Asked) -> list[Answer]:
     """An answer per question, in their order; one whose prompt is too long stays unresolved."""
-    longest = model.longest + 1 - max(map(len, asked.options.values()))
-    fit = [prompt for prompt in asked.prompts if len(prompt) <= longest]
     options = list(asked.options.values())
+    longest = model.longest + 1 - max(map(len, options))
+    fit = [prompt for prompt in asked.prompts if len(prompt) <= longest]
     found = hardware.fitting(lambda part: probabilities(model.model, part, options), fit)
-    shares = iter(found)
-    return [
-        _answer(question, dict(zip(asked.options, next(shares), strict=True)))
-        if len(prompt) <= longest
-        else Answer(
-            question.id,
-            None,
-            reason=f"its prompt of {len(prompt):,} tokens is longer than {model.name} takes in",
-        )
-        for question, prompt in zip(questions, asked.prompts, strict=True)
-    ]
+    scored = dict(zip(fit, found, strict=True))
+    answers = []
+    for question, prompt in zip(questions, asked.prompts, strict=True):
+        if prompt in scored:
+            shares = dict(zip(asked.options, scored[prompt], strict=True))
+            answers.append(_answer(question, shares))
+        else:
+            reason = f"its prompt of {len(prompt):,} tokens is longer than {model.name} takes in"
+            answers.append(Answer(question.id, None, reason=reason))
+    return answers
 
 
 def _answer(question: Question, shares: dict[str, float]) -> Answer:

@@ -204,6 +204,8 @@ def test_a_prompt_too_long_leaves_its_question_unresolved(
     others = replace(request, questions=[request.questions[0], request.questions[2]])
     result = replace(llm.ask(request), answers=[first, last])
     assert_as_one_at_a_time(result, folder, others)
+    (alone,) = llm.ask(replace(request, questions=[request.questions[1]])).answers
+    assert alone == long
 
 
 def test_what_does_not_fit_the_memory_is_halved(
@@ -335,6 +337,17 @@ def test_a_template_that_cannot_put_the_question(
 ) -> None:
     (llama / "chat_template.jinja").write_text(template)
     assert said in refusal(asking())
+
+
+def test_a_tokenizer_that_does_not_fit_the_model(
+    llama: Path, asking: Callable[..., AskRequest]
+) -> None:
+    tokenizer = json.loads((llama / "tokenizer.json").read_text())
+    tokenizer["model"]["vocab"]["more"] = len(tokenizer["model"]["vocab"])
+    (llama / "tokenizer.json").write_text(json.dumps(tokenizer))
+    assert f"knows more tokens than the model{REMEDY}" in refusal(asking())
+    (llama / "tokenizer.json").write_text("{}")
+    assert "has a tokenizer that cannot be read" in refusal(asking())
 
 
 def test_a_tokenizer_without_letters(llama: Path, asking: Callable[..., AskRequest]) -> None:
