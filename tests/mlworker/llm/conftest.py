@@ -1,21 +1,28 @@
-"""A server to ask, and requests to ask it with."""
+"""A server or a model to ask, and requests to ask it with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mlworker.llm import features
+from mlworker import hardware
+from mlworker.llm import chat, features
 from mlworker.llm import openai as provider
 from mlworker.schema import PROMPT, AskRequest, Label, Question
 from tests.llm_server import LLMServer, answering
+from tests.mlworker.llm.chat_model import make_chat_model
 
 LABELS = [
     Label("person", "Names of people."),
     Label("location", "Names of places."),
     Label("group"),
 ]
+
+TEXTS = ("I met [Ada] .", "She lives in [York] , far from it all .", "[It] rains", "[Mr Lee]")
 
 MakeRequest = Callable[..., AskRequest]
 
@@ -65,3 +72,32 @@ def llm_server(shared_llm_server: LLMServer, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("LLM_MODEL", "test-model")
     monkeypatch.setattr(provider, "TIMEOUT", 1.0)
     return shared_llm_server
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Path]:
+    """Makes a folder the one of the operator's LLM; none is remembered, and it runs in float32."""
+    chat.load.cache_clear()
+    monkeypatch.setattr(hardware, "fast_bfloat16", lambda _: False)
+
+    def use(folder: Path) -> Path:
+        monkeypatch.setenv("LLM_FOLDER", str(folder))
+        return folder
+
+    return use
+
+
+@pytest.fixture
+def llama(tmp_path: Path, use: Callable[[Path], Path]) -> Path:
+    return use(make_chat_model(tmp_path / "tiny"))
+
+
+@pytest.fixture
+def asking(make_request: MakeRequest) -> Callable[..., AskRequest]:
+    """Builds a request to the LLM `tiny`, about `TEXTS` where none are given."""
+
+    def asking(*texts: str, **fields: Any) -> AskRequest:
+        request = make_request(*(texts or TEXTS), **fields)
+        return replace(request, provider="transformers", model="tiny")
+
+    return asking
