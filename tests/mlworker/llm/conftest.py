@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mlworker.llm import features
+from mlworker.llm import features, pace
 from mlworker.llm import openai as provider
 from mlworker.schema import PROMPT, AskRequest, Label, Question
 from tests.llm_server import LLMServer, answering
@@ -59,6 +59,7 @@ def llm_server(shared_llm_server: LLMServer, monkeypatch: pytest.MonkeyPatch) ->
     """
     shared_llm_server.reset(answering(lambda _: "person"))
     features._forgone.clear()
+    pace.forget()
     for name in ("LLM_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LLM_BASE_URL", shared_llm_server.base_url)
