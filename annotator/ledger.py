@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from mlworker import schema
 
-from . import spending
+from . import pace, spending
 from .asked import Asked
 from .models import Chunk, LLMCall, Project
 
@@ -16,6 +16,7 @@ STATES = {
     schema.Outcome.RETRY: LLMCall.State.FAILED,
     schema.Outcome.SPLIT: LLMCall.State.FAILED,
     schema.Outcome.REFUSED: LLMCall.State.FAILED,
+    schema.Outcome.WAIT: LLMCall.State.UNSENT,
 }
 
 
@@ -47,17 +48,18 @@ def settle(chunk: Chunk, result: schema.AskResult) -> bool:
     call: LLMCall | None = calls.filter(state__in=open_states).first()
     if call is None:
         return False
-    call.state = STATES[result.outcome]
+    call.state = STATES[result.outcome] if result.sent else LLMCall.State.UNSENT
     call.raw, call.reason = result.raw, result.reason[:300]
     call.prompt_tokens, call.completion_tokens = result.prompt_tokens, result.completion_tokens
     call.latency_ms, call.settled_at = result.latency_ms, timezone.now()
     spending.settle(call, result)
     call.save()
+    pace.heed(call, result)
     return True
 
 
 def failures(chunk: Chunk) -> int:
-    """How many requests of this chunk came back without an answer."""
+    """How many requests of this chunk reached the server and came back without an answer."""
     return LLMCall.objects.filter(chunk=chunk, state=LLMCall.State.FAILED).count()
 
 

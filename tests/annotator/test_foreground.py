@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from annotator import chunks, linking, pipeline
+from annotator import chunks, foreground, linking, pipeline
 from annotator.models import Chunk, Document, Job, LLMCall, Project
 from mlworker.schema import Outcome
 from mlworker.tasks import llm
@@ -49,7 +49,7 @@ def told(request: dict[str, Any]) -> Any:
 
 
 def run(project: Project) -> Job:
-    return pipeline.run_here(project, Job.Kind.LINK, lambda _: None)
+    return foreground.run_here(project, Job.Kind.LINK, lambda _: None)
 
 
 def test_a_step_runs_to_its_end_and_is_not_followed(
@@ -58,7 +58,7 @@ def test_a_step_runs_to_its_end_and_is_not_followed(
     settings.CHUNK_QUESTIONS = 1
     ask_with(monkeypatch, told)
     told_of: list[tuple[str, int]] = []
-    job = pipeline.run_here(
+    job = foreground.run_here(
         document.project, Job.Kind.LINK, lambda job: told_of.append((job.state, job.done))
     )
     assert (job.state, job.done, job.follow) == ("done", 2, False)
