@@ -108,9 +108,8 @@ class Run:
         """Stores what has come, or waits a moment: for an answer, until a postponed chunk is due,
         or for a worker beside us."""
         if self.under_way:
-            found = wait(self.under_way, LOOK_SECONDS, FIRST_COMPLETED)
-            self.under_way = found.not_done
-            for future in found.done:
+            for future in wait(self.under_way, LOOK_SECONDS, FIRST_COMPLETED).done:
+                self.under_way.remove(future)
                 pipeline.deliver(future.result(), then=None)
         elif not pipeline.ended(self.job):
             pipeline.reclaim(self.job)

@@ -44,8 +44,8 @@ class Step:
     """What a kind of job does: `prepare` cuts the work into chunks, `request` makes a chunk's
     message, `task` (in `module`) answers it, `store` writes the answer and says how many items
     that settled (None: it did with the chunk itself what is to be done), `abandon` tells the
-    items of a chunk that is given up, `lose` hears of an attempt that nothing came back from, and
-    `late` of an answer to a chunk that has ended."""
+    items of a chunk that is given up, `lose` hears of an attempt that nothing came back from,
+    `withdraw` of one that could not be sent, and `late` of an answer to a chunk that has ended."""
 
     queue: str
     task: str
@@ -55,6 +55,7 @@ class Step:
     store: Callable[[Chunk, dict[str, Any]], int | None]
     abandon: Callable[[Chunk, str], object] = lambda *_: None
     lose: Callable[[Chunk, str], object] = lambda *_: None
+    withdraw: Callable[[Chunk, str], object] = lambda *_: None
     late: Callable[[Chunk, dict[str, Any]], object] = lambda *_: None
     costs: bool = False
     """Whether doing a chunk costs money. A message that waited until its lease ran out was sent
@@ -88,6 +89,7 @@ STEPS = {
         linking.store,
         abandon=linking.leave_open,
         lose=ledger.mark_unknown,
+        withdraw=ledger.mark_unsent,
         late=linking.settle_late,
         costs=True,
         claim=pace.claim,
@@ -250,7 +252,7 @@ def _send(step: Step, chunk: Chunk) -> bool:
         return False
     except (OperationalError, OSError) as error:  # no broker, or no room for the message's files
         log.warning("chunk %s was not sent: %s", chunk.pk, error)
-        step.lose(chunk, f"it was not sent: {error}")
+        step.withdraw(chunk, f"it was not sent: {error}")
         chunks.unclaim(chunk)
         return False
     return True
@@ -322,7 +324,7 @@ def _fail(chunk: Chunk, error: str) -> None:
 
 def sweep() -> None:
     """Looks after every running job: lost chunks are sent again, due ones sent."""
-    for job in Job.objects.active().select_related("project__serving", "version"):
+    for job in chunks.jobs_to_look_after().select_related("project__serving", "version"):
         reclaim(job)
         dispatch(job)
 
