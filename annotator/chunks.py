@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from mlworker import schema
 
 from .models import Chunk, Job, Project, User
+from .models.jobs import JobQuerySet
 
 MAX_STARTS = 3
 """How often a chunk may be begun without ending before it is split or given up."""
@@ -25,10 +26,13 @@ MAX_FAILURES = 3
 
 
 class Busy(Exception):
-    """Such a job is already running in this project."""
+    """Such a job is already running, or paused, in this project."""
 
     def __init__(self, job: Job) -> None:
-        super().__init__(f"{job.get_kind_display()} is already under way in this project.")
+        what = job.get_kind_display()
+        paused = f"{what} is paused in this project; resume or cancel it first."
+        running = f"{what} is already under way in this project."
+        super().__init__(paused if job.is_paused else running)
         self.job = job
 
 
@@ -77,6 +81,15 @@ def claim(job: Job) -> Chunk | None:
             chunk.refresh_from_db()
             return chunk
     return None
+
+
+def jobs_to_look_after() -> JobQuerySet:
+    """Running and paused jobs, and ended ones that still wait to hear of a chunk and never will."""
+    silent = Chunk.objects.filter(
+        job=OuterRef("pk"), state=Chunk.State.SENT, lease_until__lt=timezone.now()
+    )
+    jobs: JobQuerySet = Job.objects.filter(Q(state__in=Job.ACTIVE) | Exists(silent))
+    return jobs
 
 
 def lost(job: Job) -> list[Chunk]:
@@ -163,22 +176,39 @@ def _got_something_done(job: Job) -> bool:
 
 
 def settle(job: Job) -> bool:
-    """Ends a running job whose chunks have all ended; True for the one caller that did it."""
+    """Ends a running job whose chunks have all ended; True for the one caller that did it. A
+    paused one ends when it is resumed, so that nothing follows it before."""
     if job.chunks.unfinished().exists() and not hopeless(job):
         return False
     failed = job.chunks.filter(state=Chunk.State.FAILED)
     first = failed.order_by("pk").first()
     if first is None:
-        return end_job(job, Job.State.DONE)
+        return _end_job(job, Job.objects.running(), Job.State.DONE)
     state = Job.State.DONE if _got_something_done(job) else Job.State.FAILED
-    return end_job(job, state, first.error)
+    return _end_job(job, Job.objects.running(), state, first.error)
 
 
 def end_job(job: Job, state: str, note: str = "") -> bool:
-    """Ends a running job; True for the one caller that did it."""
+    """Ends a running or paused job; True for the one caller that did it."""
+    return _end_job(job, Job.objects.active(), state, note)
+
+
+def _end_job(job: Job, among: JobQuerySet, state: str, note: str = "") -> bool:
     now = timezone.now()
-    ended = Job.objects.active().filter(pk=job.pk)
+    ended = among.filter(pk=job.pk)
     return bool(ended.update(state=state, note=note[:300], finished_at=now, updated_at=now))
+
+
+def pause(job: Job) -> bool:
+    """Nothing more of a running job is sent; True for the one caller that paused it."""
+    running = Job.objects.running().filter(pk=job.pk)
+    return bool(running.update(state=Job.State.PAUSED, updated_at=timezone.now()))
+
+
+def resume(job: Job) -> bool:
+    """A paused job goes on; True for the one caller that resumed it."""
+    paused = Job.objects.filter(pk=job.pk, state=Job.State.PAUSED)
+    return bool(paused.update(state=Job.State.RUNNING, updated_at=timezone.now()))
 
 
 def take_back(chunk: Chunk) -> bool:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import transaction
 from django.utils import timezone
 
 from mlworker import schema
 
-from . import spending
+from . import pace, spending
 from .asked import Asked
-from .models import Chunk, LLMCall, Project
+from .models import Chunk, LLMCall, Project, WorkerBeat
 
 STATES = {
     schema.Outcome.ANSWERED: LLMCall.State.ANSWERED,
     schema.Outcome.RETRY: LLMCall.State.FAILED,
     schema.Outcome.SPLIT: LLMCall.State.FAILED,
     schema.Outcome.REFUSED: LLMCall.State.FAILED,
+    schema.Outcome.WAIT: LLMCall.State.UNSENT,
 }
+
+WORKER_SILENCE = timedelta(seconds=60)
+"""A worker that was not heard of for so long is not there; it says so four times as often."""
 
 
 @transaction.atomic
@@ -40,33 +46,52 @@ def open_call(chunk: Chunk, to: Asked, request: schema.AskRequest) -> None:
 
 
 def settle(chunk: Chunk, result: schema.AskResult) -> bool:
-    """Enters what became of an attempt. An attempt that was given up as unknown and answers after
-    all is settled too; one that was settled before is left as it is (False)."""
-    open_states = (LLMCall.State.SENT, LLMCall.State.UNKNOWN)
+    """Enters what became of an attempt. An attempt that was given up as unknown, or as never sent,
+    and answers after all is settled too; one that was settled before is left as it is (False)."""
+    open_states = (LLMCall.State.SENT, LLMCall.State.UNKNOWN, LLMCall.State.UNSENT)
     calls = LLMCall.objects.filter(chunk=chunk, attempt=result.attempt)
     call: LLMCall | None = calls.filter(state__in=open_states).first()
     if call is None:
         return False
-    call.state = STATES[result.outcome]
+    call.state = STATES[result.outcome] if result.sent else LLMCall.State.UNSENT
     call.raw, call.reason = result.raw, result.reason[:300]
     call.prompt_tokens, call.completion_tokens = result.prompt_tokens, result.completion_tokens
     call.latency_ms, call.settled_at = result.latency_ms, timezone.now()
     spending.settle(call, result)
     call.save()
+    pace.heed(call, result)
     return True
 
 
 def failures(chunk: Chunk) -> int:
-    """How many requests of this chunk came back without an answer."""
+    """How many requests of this chunk reached the server and came back without an answer."""
     return LLMCall.objects.filter(chunk=chunk, state=LLMCall.State.FAILED).count()
 
 
 def mark_unknown(chunk: Chunk, reason: str) -> None:
-    """Nothing came back from the chunk's latest attempt. If a worker began it, it may have cost
-    what was reserved; if none did, it only waited in the queue."""
+    """Nothing came back from the chunk's latest attempt. It may have cost what was reserved, unless
+    nobody can have begun it."""
     for call in LLMCall.objects.filter(chunk=chunk, state=LLMCall.State.SENT):
-        if chunk.starts <= call.starts:
+        if not _may_have_been_begun(chunk, call):
             spending.release(call)
-        call.state, call.reason = LLMCall.State.UNKNOWN, reason[:300]
-        call.settled_at = timezone.now()
-        call.save()
+        _close(call, LLMCall.State.UNKNOWN, reason)
+
+
+def mark_unsent(chunk: Chunk, reason: str) -> None:
+    """The chunk's latest attempt never left: there was no broker to take it."""
+    for call in LLMCall.objects.filter(chunk=chunk, state=LLMCall.State.SENT):
+        spending.release(call)
+        _close(call, LLMCall.State.UNSENT, reason)
+
+
+def _may_have_been_begun(chunk: Chunk, call: LLMCall) -> bool:
+    """A worker said so, or one was there that may have: what it said is lost with a process that
+    is killed while it is stored."""
+    since = call.created_at - WORKER_SILENCE
+    there = WorkerBeat.objects.filter(queue="llm", seen_at__gte=since)
+    return chunk.starts > call.starts or there.exists()
+
+
+def _close(call: LLMCall, state: str, reason: str) -> None:
+    call.state, call.reason, call.settled_at = state, reason[:300], timezone.now()
+    call.save()

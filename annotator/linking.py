@@ -133,7 +133,7 @@ def store(chunk: Chunk, answer: dict[str, Any]) -> int | None:
     result = schema.AskResult.from_json(answer)
     if not ledger.settle(chunk, result):
         return None  # it came twice
-    if result.outcome == schema.Outcome.RETRY:
+    if result.outcome in (schema.Outcome.RETRY, schema.Outcome.WAIT):
         _retry(chunk, result)
         return None
     if result.outcome == schema.Outcome.SPLIT and chunks.split(chunk, result.reason):

@@ -5,9 +5,7 @@ The only module that names ML tasks, by string, so that no web process ever load
 
 from __future__ import annotations
 
-import importlib
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,11 +13,12 @@ from typing import Any
 from celery import signature
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from mlworker import schema
 
-from . import budget, chunks, ledger, linking, recalibrating, suggestions, tagging, training
+from . import budget, chunks, ledger, linking, pace, recalibrating, suggestions, tagging, training
 from .chunks import Busy
 from .models import Chunk, Job, Project, User
 from .training import Impossible
@@ -31,7 +30,8 @@ __all__ = [
     "deliver",
     "dispatch",
     "keep_budget",
-    "run_here",
+    "pause",
+    "resume",
     "start",
     "sweep",
 ]
@@ -44,8 +44,8 @@ class Step:
     """What a kind of job does: `prepare` cuts the work into chunks, `request` makes a chunk's
     message, `task` (in `module`) answers it, `store` writes the answer and says how many items
     that settled (None: it did with the chunk itself what is to be done), `abandon` tells the
-    items of a chunk that is given up, `lose` hears of an attempt that nothing came back from, and
-    `late` of an answer to a chunk that has ended."""
+    items of a chunk that is given up, `lose` hears of an attempt that nothing came back from,
+    `withdraw` of one that could not be sent, and `late` of an answer to a chunk that has ended."""
 
     queue: str
     task: str
@@ -55,11 +55,13 @@ class Step:
     store: Callable[[Chunk, dict[str, Any]], int | None]
     abandon: Callable[[Chunk, str], object] = lambda *_: None
     lose: Callable[[Chunk, str], object] = lambda *_: None
+    withdraw: Callable[[Chunk, str], object] = lambda *_: None
     late: Callable[[Chunk, dict[str, Any]], object] = lambda *_: None
     costs: bool = False
     """Whether doing a chunk costs money. A message that waited until its lease ran out was sent
     again, and such a one must not be acted on any more."""
-    window: int = 1
+    claim: Callable[[Job], Chunk | None] = chunks.claim
+    window: Callable[[Job], int] = lambda _: 1
     """How many chunks of one job may be with workers at a time."""
 
 
@@ -70,7 +72,13 @@ STEPS = {
         "gpu", "mlworker.train", GPU, training.prepare, training.request, training.store
     ),
     Job.Kind.TAG: Step(
-        "gpu", "mlworker.tag", GPU, tagging.prepare, tagging.request, tagging.store, window=3
+        "gpu",
+        "mlworker.tag",
+        GPU,
+        tagging.prepare,
+        tagging.request,
+        tagging.store,
+        window=lambda _: 3,
     ),
     Job.Kind.LINK: Step(
         "llm",
@@ -81,9 +89,11 @@ STEPS = {
         linking.store,
         abandon=linking.leave_open,
         lose=ledger.mark_unknown,
+        withdraw=ledger.mark_unsent,
         late=linking.settle_late,
         costs=True,
-        window=8,
+        claim=pace.claim,
+        window=pace.share,
     ),
     Job.Kind.RECALIBRATE: Step(
         "gpu",
@@ -97,7 +107,9 @@ STEPS = {
 
 
 # What this installation's own LLM is asked, its GPU worker does, and it costs nothing.
-LINK_HERE = replace(STEPS[Job.Kind.LINK], queue="gpu", costs=False, window=3)
+LINK_HERE = replace(
+    STEPS[Job.Kind.LINK], queue="gpu", costs=False, claim=chunks.claim, window=lambda _: 3
+)
 
 
 def step_for(project: Project, kind: str) -> Step:
@@ -165,9 +177,29 @@ def cancel(job: Job) -> bool:
     return chunks.end_job(job, Job.State.CANCELLED, "Cancelled.")
 
 
+def pause(job: Job) -> bool:
+    """What is under way is stored when it comes; nothing more is sent until `resume`."""
+    return chunks.pause(job)
+
+
+def resume(job: Job) -> bool:
+    """Goes on with a paused job; False where it is none."""
+    if not chunks.resume(job):
+        return False
+    transaction.on_commit(lambda: dispatch(job))
+    return True
+
+
+def give_up(job: Job, reason: str) -> None:
+    """Ends a job that nothing more can be done for now, and tells its items why."""
+    if chunks.end_job(job, Job.State.FAILED, reason):
+        for chunk in job.chunks.unfinished():
+            step_of(job).abandon(chunk, reason)
+
+
 def settle(job: Job) -> None:
     """Ends `job` if all its chunks have ended, and starts the step that follows."""
-    following = follow_up(job) if _ended(job) else None
+    following = follow_up(job) if ended(job) else None
     if following is None:
         return
     try:
@@ -176,7 +208,7 @@ def settle(job: Job) -> None:
         log.info("%s does not follow job %s: %s", following, job.pk, reason)
 
 
-def _ended(job: Job) -> bool:
+def ended(job: Job) -> bool:
     """Ends `job` if all its chunks have; what was read then says which τ keeps to a budget."""
     if not chunks.settle(job):
         return False
@@ -209,8 +241,8 @@ def follow_up(job: Job) -> str | None:
 def dispatch(job: Job) -> None:
     """Sends as many of the job's chunks as its window holds, and settles it if none is left."""
     step = step_of(job)
-    while job.chunks.filter(state=Chunk.State.SENT).count() < step.window:
-        chunk = chunks.claim(job)
+    while job.chunks.filter(state=Chunk.State.SENT).count() < step.window(job):
+        chunk = step.claim(job)
         if chunk is None:
             break
         if not _send(step, chunk):
@@ -231,13 +263,23 @@ def _send(step: Step, chunk: Chunk) -> bool:
         return False
     except (OperationalError, OSError) as error:  # no broker, or no room for the message's files
         log.warning("chunk %s was not sent: %s", chunk.pk, error)
-        step.lose(chunk, f"it was not sent: {error}")
+        step.withdraw(chunk, f"it was not sent: {error}")
         chunks.unclaim(chunk)
         return False
     return True
 
 
-def deliver(reply: dict[str, Any], then: Callable[[Job], None] | None = dispatch) -> None:
+def go_on(job: Job) -> None:
+    """Sends what an answer made room for. Where jobs share a server, it goes to those that have
+    waited longest: `job` itself comes last."""
+    if step_of(job).costs:
+        others = pace.waiting(job).select_related("project__serving", "version")
+        for other in others.order_by("updated_at"):
+            dispatch(other)
+    dispatch(job)
+
+
+def deliver(reply: dict[str, Any], then: Callable[[Job], None] | None = go_on) -> None:
     """Stores what a worker answered, then goes on with the job. A message that comes twice finds
     nothing to do."""
     envelope = reply.get("ok") or reply["failure"]
@@ -254,6 +296,20 @@ def deliver(reply: dict[str, Any], then: Callable[[Job], None] | None = dispatch
         job = chunk.job
     if then is not None:
         then(job)
+        _come_back(chunk)
+
+
+def _come_back(chunk: Chunk) -> None:
+    """Has a postponed chunk looked at when it is due, should that be before the sweeper's round."""
+    if chunk.state != Chunk.State.PENDING or chunk.not_before is None:
+        return
+    seconds = (chunk.not_before - timezone.now()).total_seconds()
+    if seconds < settings.SWEEP_SECONDS:
+        try:
+            sweeper = signature("annotator.sweep", queue="default")
+            sweeper.apply_async(countdown=max(0.0, seconds), retry=False)
+        except (OperationalError, OSError) as error:
+            log.warning("the scheduler will see to chunk %s: %s", chunk.pk, error)
 
 
 def _take(chunk: Chunk, reply: dict[str, Any]) -> None:
@@ -279,7 +335,7 @@ def _fail(chunk: Chunk, error: str) -> None:
 
 def sweep() -> None:
     """Looks after every running job: lost chunks are sent again, due ones sent."""
-    for job in Job.objects.active().select_related("project__serving", "version"):
+    for job in chunks.jobs_to_look_after().select_related("project__serving", "version"):
         reclaim(job)
         dispatch(job)
 
@@ -312,46 +368,3 @@ def progress(report: schema.Progress) -> None:
     else:
         chunks.renew(report.chunk, report.attempt)
     chunks.show_progress(report)
-
-
-# --- In the foreground -------------------------------------------------------------------------
-def run_here(project: Project, kind: str, tell: Callable[[Job], None]) -> Job:
-    """Runs one step in this process, without broker or workers, through the same code.
-
-    `tell` is called whenever the job moved. Workers that run beside it may take chunks too.
-    """
-    step = step_for(project, kind)
-    job = _open_or_take_over(project, kind, step)
-    task = getattr(importlib.import_module(step.module), step.task.rpartition(".")[2])
-    listening = importlib.import_module("mlworker.progress").listening
-
-    def moved(report: schema.Progress | None = None) -> None:
-        if report is not None:
-            progress(report)
-        job.refresh_from_db()
-        tell(job)
-
-    try:
-        with listening(moved):
-            while job.is_active:
-                chunk = chunks.claim(job)
-                if chunk is not None:
-                    deliver(task(step.request(chunk)), then=None)
-                elif not _ended(job):
-                    reclaim(job)
-                    time.sleep(0.2)  # until a postponed chunk is due or a worker beside us ends
-                moved()
-    except BaseException:
-        cancel(job)
-        raise
-    return job
-
-
-def _open_or_take_over(project: Project, kind: str, step: Step) -> Job:
-    """A new job, or the running one where nobody is at it: its process was killed."""
-    try:
-        return chunks.open_job(project, kind, step.prepare(project), follow=False)
-    except Busy as busy:
-        if chunks.is_attended(busy.job):
-            raise
-        return busy.job

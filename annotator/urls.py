@@ -39,6 +39,8 @@ urlpatterns = [
     path("projects/<slug:slug>/model/learning/", machine.choose_learning, name="choose_learning"),
     path("projects/<slug:slug>/model/start/", machine.start, name="start"),
     path("projects/<slug:slug>/jobs/<int:pk>/cancel/", machine.cancel, name="cancel"),
+    path("projects/<slug:slug>/jobs/<int:pk>/pause/", machine.pause, name="pause"),
+    path("projects/<slug:slug>/jobs/<int:pk>/resume/", machine.resume, name="resume"),
     path("projects/<slug:slug>/export/", exports.exports, name="exports"),
     path("projects/<slug:slug>/export/<slug:name>/", exports.download, name="download"),
 ]

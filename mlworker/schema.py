@@ -315,12 +315,16 @@ class Outcome(StrEnum):
     """The server refused the request; one question may be at fault, so halve it."""
     REFUSED = "refused"
     """Asking again will not help: no key, wrong key, no server configured."""
+    WAIT = "wait"
+    """No request was made: the server is to be left alone for a while."""
 
 
 @dataclass(frozen=True)
 class AskResult(Work):
     """`billed` is false where the request surely costs nothing: it never reached a server, or
-    the server answered with an error."""
+    the server answered with an error; `sent` where it surely never reached the server.
+    `server_failed` says that the server is at fault: an error of its own, no reply in time, no
+    connection. When several in a row are, it is left alone for a while."""
 
     outcome: Outcome
     answers: list[Answer] = field(default_factory=list)
@@ -331,6 +335,8 @@ class AskResult(Work):
     completion_tokens: int = 0
     latency_ms: int = 0
     billed: bool = True
+    sent: bool = True
+    server_failed: bool = False
 
 
 @dataclass(frozen=True)

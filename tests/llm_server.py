@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -35,11 +36,12 @@ Choose = Callable[[Item], str | None]
 
 @dataclass
 class Received:
-    """A request as it came in."""
+    """A request as it came in, and when (monotonic)."""
 
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
+    at: float = field(default_factory=time.monotonic)
 
     @cached_property
     def question(self) -> dict[str, Any]:

@@ -181,6 +181,10 @@ LLM_FOLDER = env("LLM_FOLDER", default="").strip()
 """The chat model that the GPU worker runs itself; the web process needs no more than its name."""
 LLM_CURRENCY = env("LLM_CURRENCY", default="USD")
 """In which prices and budgets are stated; a name, nothing is converted."""
+LLM_CONCURRENCY = env.int("LLM_CONCURRENCY", default=4)
+"""How many requests to it may be under way at once, over all projects."""
+if LLM_CONCURRENCY < 1:
+    raise ImproperlyConfigured("LLM_CONCURRENCY must be at least 1: with none nothing is asked.")
 if LLM_BASE_URL and not (LLM_BASE_URL.startswith(("http://", "https://")) and LLM_MODEL):
     raise ImproperlyConfigured(
         "LLM_BASE_URL must be an http:// or https:// address, and LLM_MODEL name a model there."

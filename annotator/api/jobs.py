@@ -105,6 +105,8 @@ class JobView(APIView):
 
 
 ENDED: dict[str, Any] = {"detail": "This job has ended."}
+NOT_RUNNING: dict[str, Any] = {"detail": "This job is not running."}
+NOT_PAUSED: dict[str, Any] = {"detail": "This job is not paused."}
 
 
 class CancelView(APIView):
@@ -114,4 +116,24 @@ class CancelView(APIView):
         project = find_managed(request, slug)
         if not pipeline.cancel(_find(request, project, pk)):
             return Response(ENDED, 409)
+        return Response(JobSerializer(_find(request, project, pk)).data)
+
+
+class PauseView(APIView):
+    @extend_schema(request=None, responses={200: JobSerializer, **HIDDEN, 409: ProblemSerializer})
+    def post(self, request: Request, slug: str, pk: int) -> Response:
+        """Sends nothing more of a job; what is under way is stored. 409 where it does not run."""
+        project = find_managed(request, slug)
+        if not pipeline.pause(_find(request, project, pk)):
+            return Response(NOT_RUNNING, 409)
+        return Response(JobSerializer(_find(request, project, pk)).data)
+
+
+class ResumeView(APIView):
+    @extend_schema(request=None, responses={200: JobSerializer, **HIDDEN, 409: ProblemSerializer})
+    def post(self, request: Request, slug: str, pk: int) -> Response:
+        """Goes on with a paused job. 409 where it is not paused."""
+        project = find_managed(request, slug)
+        if not pipeline.resume(_find(request, project, pk)):
+            return Response(NOT_PAUSED, 409)
         return Response(JobSerializer(_find(request, project, pk)).data)

@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 from .decisions import DecisionsView, SubmitView
 from .documents import DocumentsView, DocumentView, NextView
 from .exports import ExportView
-from .jobs import CancelView, JobsView, JobView
+from .jobs import CancelView, JobsView, JobView, PauseView, ResumeView
 from .projects import ProjectsView, ProjectView
 
 
@@ -36,4 +36,6 @@ urlpatterns = [
     _route(f"{PROJECT}jobs/", JobsView, "jobs"),
     _route(JOB, JobView, "job"),
     _route(f"{JOB}cancel/", CancelView, "cancel"),
+    _route(f"{JOB}pause/", PauseView, "pause"),
+    _route(f"{JOB}resume/", ResumeView, "resume"),
 ]

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from annotator import pipeline
+from annotator import foreground, pipeline
 from annotator.models import Job, Project
 
 
@@ -52,10 +52,15 @@ class ProjectCommand(DatabaseCommand):
     def run_step(self, project: Project, kind: str) -> Job:
         """Runs one step of the loop here, showing progress on stderr."""
         try:
-            job = pipeline.run_here(project, kind, Meter())
+            job = foreground.run_here(project, kind, Meter())
         except (pipeline.Busy, pipeline.Impossible, ValidationError) as error:
             raise CommandError(str(error)) from error
         self.stderr.write("")
+        if job.is_paused:
+            raise CommandError(
+                f"{job.get_kind_display()} was paused at {job.done} of {job.total}. Resume it on "
+                "the project's page; then the workers, or this command run again, go on with it."
+            )
         if job.state != Job.State.DONE:
             raise CommandError(f"{job.get_kind_display()} ended {job.state}: {job.note}")
         if job.failed:

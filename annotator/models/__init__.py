@@ -5,6 +5,7 @@ from .corrections import AppendOnlyError, Correction
 from .documents import Document, Import, Mention
 from .jobs import Chunk, Job, WorkerBeat
 from .machine import ModelVersion, Prediction, Tagging, Threshold
+from .pace import Pace
 from .people import SignInLink, User
 from .projects import Label, Membership, Project
 from .spending import MICROS, Price, Spending
@@ -22,6 +23,7 @@ __all__ = [
     "Membership",
     "Mention",
     "ModelVersion",
+    "Pace",
     "Prediction",
     "Price",
     "Project",

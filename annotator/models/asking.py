@@ -16,13 +16,15 @@ from .scoping import ProjectScopedQuerySet
 
 
 class LLMCall(models.Model):
-    """One HTTP request to an LLM: written before it is sent, settled when its answer is stored."""
+    """One HTTP request to an LLM: written before it is sent, settled when its answer is stored.
+    Those that are answered or failed, and of the unknown ones some, are what the server counts."""
 
     class State(models.TextChoices):
         SENT = "sent"
         ANSWERED = "answered"
         FAILED = "failed"
         UNKNOWN = "unknown", "unknown: sent, but its answer never came back"
+        UNSENT = "unsent", "unsent: nothing reached the server"
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="llm_calls")
     chunk = models.ForeignKey(Chunk, null=True, on_delete=models.SET_NULL, related_name="calls")
@@ -52,7 +54,7 @@ class LLMCall(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["chunk", "attempt"], name="one_call_an_attempt"),
             models.CheckConstraint(
-                condition=Q(state__in=["sent", "answered", "failed", "unknown"]),
+                condition=Q(state__in=["sent", "answered", "failed", "unknown", "unsent"]),
                 name="known_call_state",
             ),
         ]

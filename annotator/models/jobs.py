@@ -14,6 +14,10 @@ from .scoping import ProjectScopedQuerySet
 
 class JobQuerySet(ProjectScopedQuerySet):
     def active(self) -> Self:
+        """Running or paused: of these there is one of a kind in a project."""
+        return self.filter(state__in=Job.ACTIVE)
+
+    def running(self) -> Self:
         return self.filter(state=Job.State.RUNNING)
 
 
@@ -26,9 +30,12 @@ class Job(models.Model):
 
     class State(models.TextChoices):
         RUNNING = "running"
+        PAUSED = "paused"
         DONE = "done"
         FAILED = "failed"
         CANCELLED = "cancelled"
+
+    ACTIVE = (State.RUNNING, State.PAUSED)
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="jobs")
     kind = models.CharField(max_length=12, choices=Kind)
@@ -62,18 +69,26 @@ class Job(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["project", "kind"],
-                condition=Q(state="running"),
+                condition=Q(state__in=["running", "paused"]),
                 name="one_active_job_a_kind",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["running", "done", "failed", "cancelled"]),
+                condition=Q(state__in=["running", "paused", "done", "failed", "cancelled"]),
                 name="known_job_state",
             ),
         ]
 
     @property
     def is_active(self) -> bool:
+        return self.state in Job.ACTIVE
+
+    @property
+    def is_running(self) -> bool:
         return self.state == Job.State.RUNNING
+
+    @property
+    def is_paused(self) -> bool:
+        return self.state == Job.State.PAUSED
 
     @property
     def percent(self) -> int:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from annotator import pipeline
+from annotator import pace, pipeline
 from annotator.figures import workers_seen
 from annotator.models import Job, Project
 
@@ -17,14 +17,25 @@ QUEUES = [("default", "storing results"), ("gpu", "training and tagging")]
 
 
 def activity_context(project: Project) -> dict[str, object]:
-    """Running jobs, the latest job where it failed, and queues without a worker."""
+    """Running and paused jobs, the latest job where it failed, queues without a worker, and why
+    the LLM is not asked just now."""
     latest = project.jobs.first()
     failed = latest if latest is not None and latest.state == Job.State.FAILED else None
+    active = list(project.jobs.active())
     return {
-        "active": list(project.jobs.active()),
+        "active": active,
+        "waiting": _waiting(project, active),
         "failed_job": failed,
         "silent": silent_queues(project),
     }
+
+
+def _waiting(project: Project, active: list[Job]) -> str:
+    """Why questions wait, in plain words; empty where there are none, or the LLM is asked."""
+    if not any(job.is_running and job.kind == Job.Kind.LINK for job in active):
+        return ""
+    found = pace.trouble(project)
+    return found.notice if found is not None and found.until > timezone.now() else ""
 
 
 def silent_queues(project: Project) -> list[str]:

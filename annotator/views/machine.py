@@ -92,6 +92,24 @@ def cancel(request: Request, slug: str, pk: int) -> HttpResponse:
     return redirect(_back(request), slug=slug)
 
 
+@require_POST
+def pause(request: Request, slug: str, pk: int) -> HttpResponse:
+    project = find_managed(request, slug)
+    job = get_object_or_404(project.jobs, pk=pk)
+    if pipeline.pause(job):
+        messages.info(request, f"{job.get_kind_display()} is paused. Nothing more of it is sent.")
+    return redirect(_back(request), slug=slug)
+
+
+@require_POST
+def resume(request: Request, slug: str, pk: int) -> HttpResponse:
+    project = find_managed(request, slug)
+    job = get_object_or_404(project.jobs, pk=pk)
+    if pipeline.resume(job):
+        messages.info(request, f"{job.get_kind_display()} goes on.")
+    return redirect(_back(request), slug=slug)
+
+
 def _back(request: Request) -> str:
     """The page the button was on."""
     return "annotator:project" if request.POST.get("back") == "project" else "annotator:model"

@@ -64,7 +64,7 @@ def project(request: Request, slug: str) -> HttpResponse:
     found = find_project(request, slug)
     context = project_context(request, found, "project") | activity_context(found)
     figures = project_figures(found)
-    context |= {"figures": figures, "step": _next_step(found, context)}
+    context |= {"figures": figures, "step": _next_step(found)}
     context |= {
         "threshold": found.threshold(),
         "labels": _labels(found),
@@ -83,10 +83,10 @@ def project(request: Request, slug: str) -> HttpResponse:
     return TemplateResponse(request, "project.html", context)
 
 
-def _next_step(found: Project, context: dict[str, object]) -> str:
+def _next_step(found: Project) -> str:
     """The one thing to do now: what the page offers as its main button."""
     documents = found.documents.all()
-    if context["active"]:
+    if found.jobs.running().exists():
         return "review" if documents.needing_people().exists() else "wait"
     if not documents.exists():
         return "upload"

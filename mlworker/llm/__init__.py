@@ -11,7 +11,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import cast
 
-from mlworker.llm.outcomes import refused
+from mlworker.llm import pace
+from mlworker.llm.outcomes import refused, unsent, wait
 from mlworker.schema import AskRequest, AskResult, Outcome
 
 Provider = Callable[[AskRequest], AskResult]
@@ -25,11 +26,17 @@ PROVIDERS = {
 
 
 def ask(request: AskRequest) -> AskResult:
-    """Puts `request` to the provider that it names."""
+    """Puts `request` to the provider that it names, unless its server is to be left alone."""
     path = PROVIDERS.get(request.provider)
     if path is None:
-        return refused(request, f"there is no LLM provider {request.provider!r}")
+        return unsent(refused(request, f"there is no LLM provider {request.provider!r}"))
     if not request.questions:
         return AskResult(request.chunk, request.attempt, Outcome.ANSWERED)
+    seconds, reason = pace.held(request.provider)
+    if seconds:
+        return wait(request, seconds, reason)
     module, _, function = path.rpartition(".")
-    return cast("Provider", getattr(import_module(module), function))(request)
+    result = cast("Provider", getattr(import_module(module), function))(request)
+    if result.retry_after:
+        pace.hold(request.provider, result.retry_after, result.reason)
+    return result

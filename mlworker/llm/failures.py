@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -70,7 +70,8 @@ def outcome(request: AskRequest, error: Complaint) -> AskResult:
         return refused(request, f"{remedy} ({said})", error.raw)
     if error.status in BUSY or error.status >= 500:
         reason = "the LLM server is too busy" if error.status == 429 else "the LLM server failed"
-        return retry(request, f"{reason} ({said})", error.retry_after, error.raw)
+        found = retry(request, f"{reason} ({said})", error.retry_after, error.raw)
+        return replace(found, server_failed=error.status >= 500)
     return split(request, f"the LLM server refused the question ({said})", error.raw)
 
 

@@ -23,7 +23,7 @@ import httpx2
 from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI
 
 from mlworker.llm import answers, failures, features
-from mlworker.llm.outcomes import refused, retry
+from mlworker.llm.outcomes import refused, retry, unsent
 from mlworker.llm.prompt import Prompt, build
 from mlworker.schema import AskRequest, AskResult
 
@@ -31,6 +31,7 @@ TIMEOUT = 30.0
 """Seconds that a request may take in all."""
 MAX_REPLY = 8_000_000
 """Bytes that a reply may have: it is read into memory, beside those of other threads."""
+NEVER_CONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout)
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def ask(request: AskRequest) -> AskResult:
         prompt = build(request)
         client = connect(server.base_url, server.key, TIMEOUT)
     except (ValueError, httpx2.InvalidURL) as error:
-        return refused(request, str(error))
+        return unsent(refused(request, str(error)))
     started = time.monotonic()
     result = send(request, prompt, server, client)
     return replace(result, latency_ms=round(1000 * (time.monotonic() - started)))
@@ -96,13 +97,18 @@ def send(request: AskRequest, prompt: Prompt, server: Server, client: OpenAI) ->
             reason = f"the LLM server does not take {feature}: asked again without it"
             return retry(request, reason, 0.0, complaint.raw)
         return failures.outcome(request, complaint)
-    except APITimeoutError:
-        found = retry(request, f"the LLM server did not answer within {TIMEOUT:g} s")
-        return replace(found, billed=True)
+    except APITimeoutError as error:
+        return _failed(request, error, f"the LLM server did not answer within {TIMEOUT:g} s")
     except APIConnectionError as error:
-        found = retry(request, f"no connection to the LLM server: {error.__cause__ or error}")
-        return replace(found, billed=not isinstance(error.__cause__, httpx2.ConnectError))
+        reason = f"no connection to the LLM server: {error.__cause__ or error}"
+        return _failed(request, error, reason)
     return answers.read(request, prompt, reply.http_response.text)
+
+
+def _failed(request: AskRequest, error: APIConnectionError, reason: str) -> AskResult:
+    """No reply: what reached the server may have to be paid for."""
+    found = replace(retry(request, reason), billed=True, server_failed=True)
+    return unsent(found) if isinstance(error.__cause__, NEVER_CONNECTED) else found
 
 
 @cache

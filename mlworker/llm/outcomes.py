@@ -37,6 +37,16 @@ def retry(
     )
 
 
+def wait(request: AskRequest, seconds: float, reason: str) -> AskResult:
+    """No request was made: the server is to be left alone for `seconds`."""
+    return unsent(replace(retry(request, reason, seconds), outcome=Outcome.WAIT))
+
+
+def unsent(result: AskResult) -> AskResult:
+    """The same, where surely nothing reached the server."""
+    return replace(result, sent=False, billed=False)
+
+
 def split(request: AskRequest, reason: str, raw: str = "") -> AskResult:
     """One question may be at fault: halve the request, or give up a single question."""
     if len(request.questions) == 1:

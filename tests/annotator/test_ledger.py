@@ -86,6 +86,15 @@ def test_a_request_that_nothing_came_back_from_is_unknown(job: Job, broker: Brok
     ]
 
 
+def test_a_request_of_a_job_that_ended_does_not_stay_under_way_for_ever(
+    job: Job, broker: Broker
+) -> None:
+    pipeline.cancel(job)
+    lose()
+    assert calls() == [(1, "unknown", "nothing came back before its lease ran out")]
+    assert broker.all("llm")[1:] == []
+
+
 def test_requests_that_were_lost_do_not_use_up_the_tries(job: Job, broker: Broker) -> None:
     for _ in range(8):
         lose()
@@ -137,7 +146,7 @@ def test_a_request_that_could_not_be_sent_says_so(document: Document, storage: A
     with Broker() as broker:
         pipeline.dispatch(job)
         workers.deliver(workers.answer(broker.take("llm") or {}, Bo="person"))
-    (first, unknown, reason), second = calls()
-    assert (first, unknown) == (1, "unknown")
+    (first, state, reason), second = calls()
+    assert (first, state) == (1, "unsent")
     assert reason.startswith("it was not sent: ")
     assert second == (2, "answered", "")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-FILES = ("test_races.py", "test_corrections.py", "test_spending.py")
+FILES = ("test_races.py", "test_corrections.py", "test_spending.py", "test_pace.py")
 
 
 @pytest.mark.postgres

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,17 @@ from django.test import Client
 from django.utils import timezone
 
 from annotator import chunks, ledger, linking, pipeline, spending
-from annotator.models import Chunk, Document, Job, LLMCall, Price, Project, Spending, User
+from annotator.models import (
+    Chunk,
+    Document,
+    Job,
+    LLMCall,
+    Price,
+    Project,
+    Spending,
+    User,
+    WorkerBeat,
+)
 from mlworker.schema import AskRequest, Outcome
 from tests import factories
 from tests.annotator import workers
@@ -148,6 +159,28 @@ def test_an_attempt_that_a_worker_began_and_never_ended_stays_counted(
     workers.deliver(workers.answer(begun, Bo="person"))
     call.refresh_from_db()
     assert (call.state, call.micros) == ("answered", 24_000)
+
+
+def test_an_attempt_that_a_worker_may_have_begun_stays_counted(
+    project: Project, price: Price, broker: Broker
+) -> None:
+    """It was there; that it began may have been lost with a process that was killed."""
+    WorkerBeat.objects.create(queue="llm", seen_at=timezone.now())
+    link(project)
+    request = broker.all("llm")[0]
+    lose()
+    call = LLMCall.objects.get(chunk=request["chunk"], attempt=1)
+    assert (call.state, call.micros > 0) == ("unknown", True)
+
+
+def test_what_no_broker_took_costs_nothing_whoever_is_there(
+    project: Project, price: Price, storage: Path
+) -> None:
+    WorkerBeat.objects.create(queue="llm", seen_at=timezone.now())
+    with Broker("redis+socket:///nowhere/redis.sock"):
+        link(project)
+    assert set(LLMCall.objects.values_list("state", "micros")) == {("unsent", 0)}
+    assert spent() == 0
 
 
 def test_recorded_answers_and_another_month_cost_nothing(

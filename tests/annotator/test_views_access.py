@@ -17,11 +17,12 @@ pytestmark = pytest.mark.django_db
 
 OPEN = {"healthz", "sign_in", "sign_in_link"}
 OWN = {"projects", "account", "sign_out", "new_project", "prices", "remove_price"}
-MANAGERS = {"upload", "start", "cancel", "choose_llm", "choose_learning", "exports", "download"}
+OF_A_JOB = {"cancel", "pause", "resume"}
+MANAGERS = {"upload", "start", "choose_llm", "choose_learning", "exports", "download"} | OF_A_JOB
 MEMBERS = {"project", "documents", "review_next", "review", "decide", "submit", "model"}
 POSTS = {
     "start",
-    "cancel",
+    *OF_A_JOB,
     "choose_llm",
     "choose_learning",
     "decide",
@@ -50,7 +51,7 @@ def document(owner: User, annotator: User) -> Document:
 def address(name: str, document: Document) -> str:
     """The page `name` of the project that `document` is in."""
     route = next(p for p in urlpatterns if p.name == name)
-    job = factories.make_job(document.project, state="done") if name == "cancel" else None
+    job = factories.make_job(document.project, state="done") if name in OF_A_JOB else None
     known = {
         "slug": document.project.slug,
         "pk": job.pk if job else document.pk,

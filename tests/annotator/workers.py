@@ -42,15 +42,18 @@ class Broker:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         if self.url.startswith("memory"):
             for queue in ("gpu", "llm", "default"):
-                while self.take(queue):
+                while self._message(queue):
                     pass
         self.app.close()
         _set_current_app(self.before)
 
+    def _message(self, queue: str) -> Any:
+        with self.app.connection_for_read() as connection:
+            return connection.default_channel.basic_get(queue, no_ack=True)
+
     def take(self, queue: str) -> dict[str, Any] | None:
         """The next request in `queue`, whose answer is to go to `annotator.store_result`."""
-        with self.app.connection_for_read() as connection:
-            message = connection.default_channel.basic_get(queue, no_ack=True)
+        message = self._message(queue)
         if message is None:
             return None
         self.expires = message.headers["expires"]

@@ -37,8 +37,11 @@ ROUTES = {  # (route, method): who may, and the status of their success
     ("jobs", "post"): (MANAGERS, 400),  # too little gold to train on: past the door
     ("job", "get"): (MEMBERS, 200),
     ("cancel", "post"): (MANAGERS, 200),
+    ("pause", "post"): (MANAGERS, 200),
+    ("resume", "post"): (MANAGERS, 409),  # it is not paused: past the door
 }
-NESTED = [key for key in ROUTES if key[0] in ("document", "decisions", "submit", "job", "cancel")]
+OF_A_JOB = ("job", "cancel", "pause", "resume")
+NESTED = [key for key in ROUTES if key[0] in ("document", "decisions", "submit", *OF_A_JOB)]
 SCOPED = [key for key in ROUTES if key[0] not in ("schema", "projects")]
 
 
@@ -67,7 +70,7 @@ def url_of(
     route: str, slug: str = "letters", document: int = 0, job: int = 0, name: str = "jsonl"
 ) -> str:
     pattern = next(str(p.pattern) for p in urls.urlpatterns if p.name == route)
-    pk = job if route in ("job", "cancel") else document
+    pk = job if route in OF_A_JOB else document
     found = {"<slug:slug>": slug, "<int:pk>": str(pk), "<slug:name>": name}
     for placeholder, value in found.items():
         pattern = pattern.replace(placeholder, value)

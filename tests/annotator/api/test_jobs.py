@@ -54,6 +54,20 @@ def test_a_job_is_cancelled_once(world: World, owner: Client) -> None:
     assert post(owner, url, {}).status_code == 409
 
 
+def test_a_job_is_paused_and_resumed_once(world: World, owner: Client) -> None:
+    url = f"{world.url}jobs/{world.job.pk}/"
+    assert post(owner, f"{url}resume/", {}).status_code == 409
+    answer = post(owner, f"{url}pause/", {})
+    assert (answer.status_code, answer.json()["state"]) == (200, "paused")
+    assert post(owner, f"{url}pause/", {}).status_code == 409
+    found = owner.get(f"{world.url}jobs/?state=paused").json()["results"]
+    assert [row["id"] for row in found] == [world.job.pk]
+    answer = post(owner, f"{url}resume/", {})
+    assert (answer.status_code, answer.json()["state"]) == (200, "running")
+    post(owner, f"{url}pause/", {})
+    assert post(owner, f"{url}cancel/", {}).json()["state"] == "cancelled"
+
+
 def test_the_list_is_filtered_and_newest_first(world: World, annotator: Client) -> None:
     done = factories.make_job(world.project, Job.Kind.LINK, state="done", total=4, done=3)
     found = annotator.get(f"{world.url}jobs/").json()

@@ -28,7 +28,7 @@ def test_it_names_every_route(document: dict[str, Any]) -> None:
     operations = {
         (path, method) for path, methods in document["paths"].items() for method in methods
     }
-    assert len(operations) == 14
+    assert len(operations) == 16
     assert ("/api/v1/projects/{slug}/export/{name}/", "get") in operations
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlworker import hardware
-from mlworker.llm import chat, features
+from mlworker.llm import chat, features, pace
 from mlworker.llm import openai as provider
 from mlworker.schema import PROMPT, AskRequest, Label, Question
 from tests.llm_server import LLMServer, answering
@@ -66,6 +66,7 @@ def llm_server(shared_llm_server: LLMServer, monkeypatch: pytest.MonkeyPatch) ->
     """
     shared_llm_server.reset(answering(lambda _: "person"))
     features._forgone.clear()
+    pace.forget()
     for name in ("LLM_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LLM_BASE_URL", shared_llm_server.base_url)
