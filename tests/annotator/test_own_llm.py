@@ -122,7 +122,7 @@ def test_it_is_in_the_ledger_and_costs_nothing_whatever_a_server_of_its_name_wou
 
 
 def test_in_the_foreground(document: Document) -> None:
-    job = pipeline.run_here(document.project, Job.Kind.LINK, lambda _: None)
+    job = foreground.run_here(document.project, Job.Kind.LINK, lambda _: None)
     assert (job.state, job.done) == ("done", 2)
     assert all(question.probabilities for question in document.questions.all())
 
