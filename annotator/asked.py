@@ -17,16 +17,11 @@ from .models.asking import QuestionQuerySet
 @dataclass(frozen=True)
 class Asked:
     """`prompt_version`, here and in the database, is the prompt's name, "+" and a hash of the
-    options it offers: an answer given to other options is no answer to this question. Sent is the
-    name alone, as `prompt`, for the options go along in full."""
+    options it offers: an answer given to other options is no answer to this question."""
 
     provider: str
     model: str
     prompt_version: str
-
-    @property
-    def prompt(self) -> str:
-        return self.prompt_version.partition("+")[0]
 
 
 def whom(project: Project) -> Asked:

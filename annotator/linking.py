@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db.models import Exists, Q, QuerySet
 
 from mlworker import schema
+from mlworker.llm.prompt import built_in
 
 from . import chunks, ledger, suggestions
 from .asked import asked_by, whom
@@ -106,7 +107,7 @@ def request(chunk: Chunk) -> dict[str, Any]:
         attempt=chunk.attempts,
         provider=to.provider,
         model=to.model,
-        prompt=to.prompt,
+        prompt=built_in(),
         labels=[schema.Label(label.name, label.description) for label in project.labels.all()],
         questions=[_as_sent(q) for q in questions.order_by("document", "start")],
     )
