@@ -9,7 +9,7 @@ import importlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from celery import signature
@@ -19,9 +19,19 @@ from kombu.exceptions import OperationalError
 
 from mlworker import schema
 
-from . import budget, chunks, ledger, linking, recalibrating, suggestions, tagging, training
+from . import (
+    budget,
+    chunks,
+    ledger,
+    linking,
+    recalibrating,
+    suggestions,
+    tagging,
+    training,
+    trying,
+)
 from .chunks import Busy
-from .models import Chunk, Job, Project, User
+from .models import Chunk, Job, Project, Prompt, User
 from .training import Impossible
 
 __all__ = [
@@ -34,6 +44,7 @@ __all__ = [
     "run_here",
     "start",
     "sweep",
+    "try_prompt",
 ]
 
 log = logging.getLogger(__name__)
@@ -94,6 +105,9 @@ STEPS = {
         recalibrating.store,
     ),
 }
+STEPS[Job.Kind.TRIAL] = replace(
+    STEPS[Job.Kind.LINK], prepare=trying.prepare, request=trying.request
+)
 
 
 def step_of(job: Job) -> Step:
@@ -111,6 +125,13 @@ def start(project: Project, kind: str, user: User | None = None, *, follow: bool
     )
     transaction.on_commit(lambda: dispatch(job))
     return job
+
+
+@transaction.atomic
+def try_prompt(project: Project, prompt: Prompt, user: User) -> Job:
+    """Asks about some audited spans with `prompt` and with the one in use; raises as `start`."""
+    trying.draw(project, prompt)
+    return start(project, Job.Kind.TRIAL, user, follow=False)
 
 
 def read_new_documents(project: Project, user: User | None = None) -> Job | None:
@@ -183,7 +204,7 @@ def follow_up(job: Job) -> str | None:
     What came up while a job ran (a new version, new documents) makes it run once more, and a
     method without τ, because it was chosen after the training, has it chosen after tagging.
     """
-    if not job.follow or job.state != Job.State.DONE:
+    if not job.follow or job.state != Job.State.DONE or job.kind == Job.Kind.TRIAL:
         return None
     project = Project.objects.select_related("serving").get(pk=job.project_id)
     if job.kind == Job.Kind.TRAIN or (job.kind == Job.Kind.TAG and tagging.missed(job, project)):

@@ -7,6 +7,7 @@ from .jobs import Chunk, Job, WorkerBeat
 from .machine import ModelVersion, Prediction, Tagging, Threshold
 from .people import SignInLink, User
 from .projects import Label, Membership, Project
+from .prompts import Prompt, Trial
 from .spending import MICROS, Price, Spending
 
 __all__ = [
@@ -25,11 +26,13 @@ __all__ = [
     "Prediction",
     "Price",
     "Project",
+    "Prompt",
     "Question",
     "SignInLink",
     "Spending",
     "Tagging",
     "Threshold",
+    "Trial",
     "User",
     "WorkerBeat",
 ]

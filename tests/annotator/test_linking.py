@@ -339,4 +339,5 @@ def test_the_llm_changed_while_asking(document: Document, broker: Broker, settin
     Chunk.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     pipeline.sweep()
     job.refresh_from_db()
-    assert (job.state, job.note) == ("failed", "The project's LLM or labels changed; ask again.")
+    assert job.state == "failed"
+    assert job.note == "The project's LLM, prompt or labels changed; ask again."

@@ -17,7 +17,19 @@ pytestmark = pytest.mark.django_db
 
 OPEN = {"healthz", "sign_in", "sign_in_link"}
 OWN = {"projects", "account", "sign_out", "new_project", "prices", "remove_price"}
-MANAGERS = {"upload", "start", "cancel", "choose_llm", "choose_learning", "exports", "download"}
+MANAGERS = {
+    "upload",
+    "start",
+    "cancel",
+    "choose_llm",
+    "choose_learning",
+    "exports",
+    "download",
+    "prompt",
+    "use_prompt",
+    "try_prompt",
+    "discard_trial",
+}
 MEMBERS = {"project", "documents", "review_next", "review", "decide", "submit", "model"}
 POSTS = {
     "start",
@@ -28,6 +40,9 @@ POSTS = {
     "submit",
     "sign_out",
     "remove_price",
+    "use_prompt",
+    "try_prompt",
+    "discard_trial",
 }
 
 
