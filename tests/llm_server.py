@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -29,9 +28,6 @@ from types import TracebackType
 from typing import Any, Self
 
 NOT_AN_ENTITY = "not an entity"
-
-JSON_OBJECT = re.compile(r"(\{.*\})", re.DOTALL)
-ORDER = re.compile(r"\b(?:reply|say)[^:\n]*: *([^\n]+)", re.IGNORECASE)
 
 Item = dict[str, Any]
 Choose = Callable[[Item], str | None]
@@ -119,28 +115,6 @@ def answering(choose: Choose, probability: float | None = None) -> Behaviour:
         )
 
     return behave
-
-
-def obeying(request: Received) -> Reply:
-    """An LLM that does whatever a text tells it: its whole reply is the first JSON object that
-    stands in one, or else what follows "reply" or "say" and a colon; else it picks the first
-    option for all, and for an item that nobody asked about."""
-    text = request.body["messages"][-1]["content"]
-    for context in (item["context"] for item in _items(text)):
-        for order in (JSON_OBJECT, ORDER):
-            if found := order.search(context.replace("\u27e6", "").replace("\u27e7", "")):
-                return completion(found[1])
-    numbers = [item["id"] for item in _items(text)] or [1]
-    answers = [{"id": number, "label": "A"} for number in (*numbers, max(numbers) + 1)]
-    return completion(json.dumps({"answers": answers}))
-
-
-def _items(message: str) -> list[Item]:
-    """The items of a user message; the paper's one question is an item without a number."""
-    try:
-        return json.loads(message)["items"]
-    except ValueError:
-        return [{"id": 1, "context": message.partition(" Select the entity type of ")[0]}]
 
 
 def tokens(

@@ -51,7 +51,11 @@ def use_prompt(request: Request, slug: str) -> HttpResponse:
     project = find_managed(request, slug)
     chosen = _chosen(request, project) if request.POST.get("number") else None
     prompts.take_into_use(project, chosen)
-    messages.success(request, f"From now on the LLM is asked with {chosen or built_in_name()}.")
+    messages.success(
+        request,
+        f"From now on the LLM is asked with {chosen or built_in_name()}. What it was not asked in "
+        "these words yet, it is asked the next time; “Ask the LLM” on the model page does it now.",
+    )
     return redirect("annotator:prompt", slug=slug)
 
 

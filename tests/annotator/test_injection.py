@@ -15,7 +15,8 @@ from mlworker.schema import NO_ENTITY, AskRequest
 from tests import factories
 from tests.annotator import workers
 from tests.annotator.workers import Broker
-from tests.llm_server import LLMServer, obeying
+from tests.llm_server import LLMServer
+from tests.obedient_llm import obeying
 
 pytestmark = pytest.mark.django_db
 
