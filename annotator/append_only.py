@@ -1,6 +1,6 @@
-"""A trigger in the database that refuses to change a correction.
+"""Triggers in the database that refuse to change what is kept for good: corrections and prompts.
 
-It is made anew after every migration, because SQLite drops a table's triggers when a migration
+They are made anew after every migration, because SQLite drops a table's triggers when a migration
 rebuilds the table.
 """
 
@@ -10,28 +10,33 @@ from typing import Any
 
 from django.db import connections
 
+KINDS = {"corrections": "annotator_correction", "prompts": "annotator_prompt"}
+"""What is kept → its table; both are names of our own, so they may stand in SQL."""
+
 SQLITE = """
-DROP TRIGGER IF EXISTS corrections_are_never_changed;
-CREATE TRIGGER corrections_are_never_changed BEFORE UPDATE ON annotator_correction
-BEGIN SELECT RAISE(ABORT, 'corrections are append-only'); END;
+DROP TRIGGER IF EXISTS {kind}_are_never_changed;
+CREATE TRIGGER {kind}_are_never_changed BEFORE UPDATE ON {table}
+BEGIN SELECT RAISE(ABORT, '{kind} are append-only'); END;
 """
 
 POSTGRESQL = """
-CREATE OR REPLACE FUNCTION refuse_to_change_corrections() RETURNS trigger AS $$
-BEGIN RAISE EXCEPTION 'corrections are append-only'; END $$ LANGUAGE plpgsql;
-DROP TRIGGER IF EXISTS corrections_are_never_changed ON annotator_correction;
-CREATE TRIGGER corrections_are_never_changed BEFORE UPDATE ON annotator_correction
-FOR EACH ROW EXECUTE FUNCTION refuse_to_change_corrections();
+CREATE OR REPLACE FUNCTION refuse_to_change_{kind}() RETURNS trigger AS $$
+BEGIN RAISE EXCEPTION '{kind} are append-only'; END $$ LANGUAGE plpgsql;
+DROP TRIGGER IF EXISTS {kind}_are_never_changed ON {table};
+CREATE TRIGGER {kind}_are_never_changed BEFORE UPDATE ON {table}
+FOR EACH ROW EXECUTE FUNCTION refuse_to_change_{kind}();
 """
 
 
 def install(using: str, **_: Any) -> None:
     """Receiver of `post_migrate`."""
     connection = connections[using]
-    if "annotator_correction" not in connection.introspection.table_names():
-        return
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.connection.executescript(SQLITE)
-        else:
-            cursor.execute(POSTGRESQL)
+    present = connection.introspection.table_names()
+    for kind, table in KINDS.items():
+        if table not in present:
+            continue
+        with connection.cursor() as cursor:
+            if connection.vendor == "sqlite":
+                cursor.connection.executescript(SQLITE.format(kind=kind, table=table))
+            else:
+                cursor.execute(POSTGRESQL.format(kind=kind, table=table))

@@ -9,38 +9,46 @@ from pathlib import PurePath
 
 from django.conf import settings
 
+from mlworker import schema
+from mlworker.llm.prompt import built_in
 from mlworker.schema import PROMPT
 
-from .models import Project, Question
+from .models import Project, Prompt, Question
 from .models.asking import QuestionQuerySet
 
 
 @dataclass(frozen=True)
 class Asked:
-    """`prompt_version`, here and in the database, is the prompt's name, "+" and a hash of the
-    options it offers: an answer given to other options is no answer to this question. Sent is the
-    name alone, as `prompt`, for the options go along in full."""
+    """`prompt_version`, here and in the database, is the prompt's name, "+" and a hash of its
+    words: text, options and examples. An answer given to other words is no answer to this
+    question."""
 
     provider: str
     model: str
     prompt_version: str
 
-    @property
-    def prompt(self) -> str:
-        return self.prompt_version.partition("+")[0]
-
 
 def whom(project: Project) -> Asked:
     """Whom this project asks; meaningful where `project.llm_allowed`."""
+    return whom_with(project, project.prompt)
+
+
+def whom_with(project: Project, prompt: Prompt | None) -> Asked:
+    """As `whom`, were `prompt` the one in use."""
+    return asked_in(project, f"prompt.{prompt.number}" if prompt else PROMPT, sent(prompt))
+
+
+def asked_in(project: Project, name: str, words: schema.Prompt) -> Asked:
+    """Whom this project asks in these `words`."""
     models = {
         Project.Provider.RECORDED: project.recording,
         Project.Provider.TRANSFORMERS: own_llm(),
     }
-    options = json.dumps([[label.name, label.description] for label in project.labels.all()])
+    said = json.dumps([[label.to_json() for label in options(project)], words.to_json()])
     return Asked(
         provider=project.provider,
         model=models.get(Project.Provider(project.provider), settings.LLM_MODEL),
-        prompt_version=f"{PROMPT}+{hashlib.sha256(options.encode()).hexdigest()[:8]}",
+        prompt_version=f"{name}+{hashlib.sha256(said.encode()).hexdigest()[:8]}",
     )
 
 
@@ -58,9 +66,28 @@ def set_up() -> list[Project.Provider]:
     return [provider for provider, place in places.items() if place]
 
 
+def sent(prompt: Prompt | None) -> schema.Prompt:
+    """What of a project's prompt goes to the LLM; None is the built-in one."""
+    return prompt.as_sent() if prompt else built_in()
+
+
+def options(project: Project) -> list[schema.Label]:
+    """The labels that the LLM may choose from."""
+    return [schema.Label(label.name, label.description) for label in project.labels.all()]
+
+
+def together(prompt: Prompt | None) -> int:
+    """How many questions share a request."""
+    alone = sent(prompt).form is schema.Form.QUESTION
+    return 1 if alone else int(settings.CHUNK_QUESTIONS)
+
+
 def asked_by(project: Project) -> QuestionQuerySet:
     """The questions put to the LLM that this project asks now."""
-    to = whom(project)
+    return asked_of(project, whom(project))
+
+
+def asked_of(project: Project, to: Asked) -> QuestionQuerySet:
     questions: QuestionQuerySet = Question.objects.of_prompt(
         to.provider, to.model, to.prompt_version
     )

@@ -13,8 +13,10 @@ from mlworker import schema
 from . import formats
 from .asked import own_llm, set_up
 from .languages import LANGUAGES
-from .models import Document, Price, Project, User
+from .models import Document, Price, Project, Prompt, User
+from .presets import PRESETS
 from .projects import check_labels, create_project, read_labels
+from .prompts import MOST_SHOTS, check_text, make
 from .review import Decision
 
 NAME_LIMIT = 64
@@ -34,6 +36,9 @@ class ProjectForm(forms.Form):
     """A new project. Its labels come from the rows beside it, or from the pasted text."""
 
     name = forms.CharField(max_length=100, label="Name")
+    preset = forms.ChoiceField(
+        required=False, label="Known label sets", choices=[("", "None"), *PRESETS.items()]
+    )
     pasted = forms.CharField(
         required=False, label="Or paste labels as YAML or JSON", widget=forms.Textarea
     )
@@ -136,6 +141,32 @@ class LLMForm(forms.Form):
         provider = self.fields["provider"]
         if isinstance(provider, forms.ChoiceField):
             provider.choices = provider_choices(project)
+
+
+class PromptForm(forms.Form):
+    """A changed prompt; what its form is follows from the one that it was begun with."""
+
+    form = forms.ChoiceField(choices=Prompt.Form.choices, widget=forms.HiddenInput)
+    text = forms.CharField(
+        required=False, strip=False, widget=forms.Textarea(attrs={"rows": 18}), label="Instructions"
+    )
+    per_label = forms.IntegerField(
+        min_value=0, max_value=MOST_SHOTS, initial=0, label="Examples of each label"
+    )
+
+    def clean_text(self) -> str:
+        # A browser ends lines by \r\n, which would be other words than those it was shown.
+        text: str = self.cleaned_data["text"].replace("\r\n", "\n").strip()
+        check_text(text)
+        return text
+
+    def save(self, project: Project, user: User) -> Prompt | None:
+        """The prompt; None where it is refused, with the reason at its field."""
+        try:
+            return make(project, user, **self.cleaned_data)
+        except ValidationError as refusal:
+            self.add_error(None, refusal)
+            return None
 
 
 class PriceForm(forms.ModelForm):  # type: ignore[type-arg]

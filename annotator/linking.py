@@ -9,14 +9,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Exists, Q, QuerySet
 
 from mlworker import schema
 
 from . import chunks, ledger, suggestions
-from .asked import asked_by, set_up, whom
-from .models import Chunk, Document, Job, LLMCall, Prediction, Project, Question, Threshold
+from .asked import Asked, asked_by, asked_of, options, sent, set_up, together, whom, whom_with
+from .models import (
+    Chunk,
+    Document,
+    Job,
+    LLMCall,
+    Prediction,
+    Project,
+    Prompt,
+    Question,
+    Threshold,
+)
 from .tagging import in_pieces
 from .training import Impossible
 
@@ -42,7 +51,7 @@ def prepare(project: Project) -> list[list[int]]:
         raise Impossible("There is no model yet; train one and tag first.")
     write_questions(project)
     waiting = asked_by(project).filter(state=Question.State.OPEN).order_by("document", "start")
-    return in_pieces(list(waiting.values_list("pk", flat=True)), settings.CHUNK_QUESTIONS)
+    return in_pieces(list(waiting.values_list("pk", flat=True)), together(project.prompt))
 
 
 def reopen(project: Project) -> int:
@@ -83,7 +92,11 @@ def to_ask(project: Project) -> QuerySet[Prediction]:
 
 def write_questions(project: Project) -> None:
     """A question for each span to ask about that this LLM was not asked about yet."""
-    to = whom(project)
+    write_questions_about(to_ask(project), whom(project))
+
+
+def write_questions_about(predictions: QuerySet[Prediction], to: Asked) -> None:
+    """A question for each of these spans, where there is none yet."""
     questions = [
         Question(
             document_id=prediction.tagging.document_id,
@@ -95,26 +108,31 @@ def write_questions(project: Project) -> None:
             model=to.model,
             prompt_version=to.prompt_version,
         )
-        for prediction in to_ask(project).iterator(chunk_size=1000)
+        for prediction in predictions.iterator(chunk_size=1000)
     ]
     Question.objects.bulk_create(questions, ignore_conflicts=True, batch_size=500)
 
 
 def request(chunk: Chunk) -> dict[str, Any]:
-    """Raises `Impossible` where the project asks another LLM, or none, since the job started, and
-    where its budget is spent."""
+    """Raises `Impossible` where the project asks another LLM, or none, or in other words since the
+    job started, and where its budget is spent."""
+    return request_with(chunk, chunk.job.project.prompt)
+
+
+def request_with(chunk: Chunk, prompt: Prompt | None) -> dict[str, Any]:
+    """As `request`, with this prompt (None: the built-in one)."""
     project = chunk.job.project
-    to = whom(project)
-    questions = asked_by(project).filter(pk__in=chunk.items).select_related("document")
+    to = whom_with(project, prompt)
+    questions = asked_of(project, to).filter(pk__in=chunk.items).select_related("document")
     if questions.count() != len(chunk.items):
-        raise Impossible("The project's LLM or labels changed; ask again.")
+        raise Impossible("The project's LLM, prompt or labels changed; ask again.")
     request = schema.AskRequest(
         chunk=chunk.pk,
         attempt=chunk.attempts,
         provider=to.provider,
         model=to.model,
-        prompt=to.prompt,
-        labels=[schema.Label(label.name, label.description) for label in project.labels.all()],
+        prompt=sent(prompt),
+        labels=options(project),
         questions=[_as_sent(q) for q in questions.order_by("document", "start")],
     )
     ledger.open_call(chunk, to, request)

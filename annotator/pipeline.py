@@ -18,9 +18,20 @@ from kombu.exceptions import OperationalError
 
 from mlworker import schema
 
-from . import budget, chunks, ledger, linking, pace, recalibrating, suggestions, tagging, training
+from . import (
+    budget,
+    chunks,
+    ledger,
+    linking,
+    pace,
+    recalibrating,
+    suggestions,
+    tagging,
+    training,
+    trying,
+)
 from .chunks import Busy
-from .models import Chunk, Job, Project, User
+from .models import Chunk, Job, Project, Prompt, User
 from .training import Impossible
 
 __all__ = [
@@ -34,6 +45,7 @@ __all__ = [
     "resume",
     "start",
     "sweep",
+    "try_prompt",
 ]
 
 log = logging.getLogger(__name__)
@@ -104,6 +116,9 @@ STEPS = {
         recalibrating.store,
     ),
 }
+STEPS[Job.Kind.TRIAL] = replace(
+    STEPS[Job.Kind.LINK], prepare=trying.prepare, request=trying.request
+)
 
 
 # What this installation's own LLM is asked, its GPU worker does, and it costs nothing.
@@ -132,6 +147,13 @@ def start(project: Project, kind: str, user: User | None = None, *, follow: bool
     )
     transaction.on_commit(lambda: dispatch(job))
     return job
+
+
+@transaction.atomic
+def try_prompt(project: Project, prompt: Prompt, user: User) -> Job:
+    """Asks about some audited spans with `prompt` and with the one in use; raises as `start`."""
+    trying.draw(project, prompt)
+    return start(project, Job.Kind.TRIAL, user, follow=False)
 
 
 def read_new_documents(project: Project, user: User | None = None) -> Job | None:
@@ -224,7 +246,7 @@ def follow_up(job: Job) -> str | None:
     What came up while a job ran (a new version, new documents) makes it run once more, and a
     method without τ, because it was chosen after the training, has it chosen after tagging.
     """
-    if not job.follow or job.state != Job.State.DONE:
+    if not job.follow or job.state != Job.State.DONE or job.kind == Job.Kind.TRIAL:
         return None
     project = Project.objects.select_related("serving").get(pk=job.project_id)
     if job.kind == Job.Kind.TRAIN or (job.kind == Job.Kind.TAG and tagging.missed(job, project)):

@@ -16,7 +16,7 @@ from mlworker import schema
 from .models import Label, Membership, Project, User
 
 _NAME = re.compile(r"\S([\S ]{0,62}\S)?")
-_UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+UNSTORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """What no database keeps (NUL, half a surrogate pair), and other control characters."""
 
 
@@ -47,7 +47,7 @@ def check_labels(labels: Sequence[schema.Label]) -> None:
     for label in labels:
         if not _NAME.fullmatch(label.name):
             raise ValidationError(f"“{label.name:.70}” cannot be a label's name (1–64 characters).")
-        if _UNSTORABLE.search(label.name + label.description):
+        if UNSTORABLE.search(label.name + label.description):
             raise ValidationError(f"The label {label.name!a:.70} holds a control character.")
         if label.name == schema.NO_ENTITY:
             raise ValidationError("“O” means “not an entity” and cannot be a label.")

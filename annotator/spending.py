@@ -15,10 +15,9 @@ from mlworker import schema
 from .models import MICROS, LLMCall, Price, Project, Spending
 from .training import Impossible
 
-INSTRUCTIONS = 1000
-"""Tokens of a prompt beside labels and questions, at most."""
 ANSWER, FRAME = 40, 100
-"""Tokens of an answer for each question, and beside them, at most."""
+"""Tokens of an answer for each question, and beside them; and what surrounds one question or
+example in a prompt; at most."""
 
 
 def reserve(project: Project, to_model: str, request: schema.AskRequest) -> int:
@@ -78,9 +77,12 @@ def _most_tokens(request: schema.AskRequest) -> tuple[int, int]:
     """Tokens of prompt and answer, at most: a span stands in its request twice, and tokenisers
     make fewer than one of two bytes of running text."""
     labels = sum(len((label.name + label.description).encode()) for label in request.labels)
-    questions = sum(len(question.context.encode()) for question in request.questions)
-    prompt = INSTRUCTIONS + FRAME * len(request.questions) + labels + questions
-    return prompt, FRAME + ANSWER * len(request.questions)
+    beside = [example for question in request.questions for example in question.examples]
+    examples = [*request.prompt.examples, *beside]
+    shown = [e.context for e in examples] + [q.context for q in request.questions]
+    contexts = sum(FRAME + len(context.encode()) for context in shown)
+    text = len(request.prompt.text.encode())
+    return FRAME + text + labels + contexts, FRAME + ANSWER * len(request.questions)
 
 
 def prices() -> QuerySet[Price]:

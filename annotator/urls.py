@@ -12,6 +12,7 @@ from annotator.views import (
     people,
     prices,
     projects,
+    prompts,
     review,
     uploads,
 )
@@ -29,6 +30,10 @@ urlpatterns = [
     path("projects/new/", projects.new_project, name="new_project"),
     path("projects/<slug:slug>/", projects.project, name="project"),
     path("projects/<slug:slug>/llm/", projects.choose_llm, name="choose_llm"),
+    path("projects/<slug:slug>/prompt/", prompts.prompt, name="prompt"),
+    path("projects/<slug:slug>/prompt/use/", prompts.use_prompt, name="use_prompt"),
+    path("projects/<slug:slug>/prompt/try/", prompts.try_prompt, name="try_prompt"),
+    path("projects/<slug:slug>/prompt/discard/", prompts.discard_trial, name="discard_trial"),
     path("projects/<slug:slug>/upload/", uploads.upload, name="upload"),
     path("projects/<slug:slug>/documents/", documents.documents, name="documents"),
     path("projects/<slug:slug>/review/", review.review_next, name="review_next"),

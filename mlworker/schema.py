@@ -21,7 +21,7 @@ DEFAULT_LANGUAGE = "en"
 """The language of texts that say none, as of the default encoder."""
 
 PROMPT = "choice.v1"
-"""The prompt that questions are asked with: the name of a file in `mlworker/llm/prompts/`."""
+"""The built-in prompt that a project asks with where it has none of its own."""
 
 
 class Method(StrEnum):
@@ -271,13 +271,46 @@ class CalibrateResult(Work):
 
 
 @dataclass(frozen=True)
+class Example(Message):
+    """A question that gold answers: `context[start:end]` has this label, or `NO_ENTITY`."""
+
+    context: str
+    start: int
+    end: int
+    label: str
+
+
+@dataclass(frozen=True)
 class Question(Message):
-    """One multiple-choice question: which label has `context[start:end]`?"""
+    """One multiple-choice question: which label has `context[start:end]`?
+
+    `examples` are shown beside this question alone.
+    """
 
     id: int
     context: str
     start: int
     end: int
+    examples: list[Example] = field(default_factory=list)
+
+
+class Form(StrEnum):
+    """How questions are put."""
+
+    CHOICE = "choice"
+    """Several a request, as JSON; the LLM answers with the codes of options."""
+    QUESTION = "question"
+    """One a request, in a sentence, as in the LinkNER paper; it answers with a label's name."""
+
+
+@dataclass(frozen=True)
+class Prompt(Message):
+    """What an LLM is told before the questions: instructions with a slot for the options, and
+    examples that stay the same for all questions."""
+
+    text: str
+    form: Form = Form.CHOICE
+    examples: list[Example] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -286,7 +319,7 @@ class AskRequest(Work):
 
     provider: str
     model: str
-    prompt: str
+    prompt: Prompt
     labels: list[Label]
     questions: list[Question]
 

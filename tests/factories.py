@@ -17,6 +17,7 @@ from annotator.models import (
     ModelVersion,
     Prediction,
     Project,
+    Prompt,
     Question,
     Tagging,
     Threshold,
@@ -170,6 +171,20 @@ def make_doubt(document: Document, surface: str, label: str, uncertainty: float 
         reason="The local model is unsure.",
         prediction=make_prediction(document, surface, label, uncertainty=uncertainty),
     )
+
+
+def make_gold(project: Project, text: str, *mentions: tuple[str, str], **fields: Any) -> Document:
+    """A gold document to learn from with these mentions (surface, label)."""
+    document = make_document(project, text, **({"status": "gold", "split": "train"} | fields))
+    for surface, label in mentions:
+        make_mention(document, surface, label, state="accepted", source="person")
+    return document
+
+
+def make_prompt(project: Project, text: str = "Choose:\n{{options}}", **fields: Any) -> Prompt:
+    number = project.prompts.count() + 1
+    fields = {"form": Prompt.Form.CHOICE, "number": number} | fields
+    return Prompt.objects.create(project=project, text=text, **fields)
 
 
 def make_job(project: Project, kind: str = Job.Kind.TAG, **fields: Any) -> Job:

@@ -66,6 +66,15 @@ def test_web_process_loads_no_ml_library(tmp_path: Path) -> None:
     assert ended.stdout.split() == []
 
 
+def test_what_pages_share_with_workers_needs_the_standard_library_alone() -> None:
+    code = "import mlworker.schema, mlworker.llm.prompt, sys; print(*sys.modules)"
+    command = [sys.executable, "-S", "-c", code]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    loaded = {name.partition(".")[0] for name in ended.stdout.split()}
+    assert loaded <= sys.stdlib_module_names | {"mlworker", "__main__"}
+
+
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_forbidden_call(path: Path) -> None:
     assert list(forbidden(path.read_text(encoding="utf-8"))) == []

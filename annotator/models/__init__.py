@@ -8,6 +8,7 @@ from .machine import ModelVersion, Prediction, Tagging, Threshold
 from .pace import Pace
 from .people import SignInLink, User
 from .projects import Label, Membership, Project
+from .prompts import Prompt, Trial
 from .spending import MICROS, Price, Spending
 
 __all__ = [
@@ -27,11 +28,13 @@ __all__ = [
     "Prediction",
     "Price",
     "Project",
+    "Prompt",
     "Question",
     "SignInLink",
     "Spending",
     "Tagging",
     "Threshold",
+    "Trial",
     "User",
     "WorkerBeat",
 ]

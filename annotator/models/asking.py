@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Self
 
 from django.db import models
@@ -13,6 +14,7 @@ from .documents import Document
 from .jobs import Chunk
 from .projects import Project
 from .scoping import ProjectScopedQuerySet
+from .spending import MICROS
 
 
 class LLMCall(models.Model):
@@ -58,6 +60,10 @@ class LLMCall(models.Model):
                 name="known_call_state",
             ),
         ]
+
+    @property
+    def amount(self) -> Decimal:
+        return Decimal(self.micros) / MICROS
 
 
 class QuestionQuerySet(ProjectScopedQuerySet):

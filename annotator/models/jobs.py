@@ -27,6 +27,7 @@ class Job(models.Model):
         TAG = "tag", "Tagging"
         LINK = "link", "Asking the LLM"
         RECALIBRATE = "recalibrate", "Recalibrating"
+        TRIAL = "trial", "Trying a prompt"
 
     class State(models.TextChoices):
         RUNNING = "running"

@@ -156,3 +156,7 @@ class Prediction(models.Model):
                 condition=Q(lane__in=["mention", "candidate"]), name="known_lane"
             ),
         ]
+
+    @property
+    def surface(self) -> str:
+        return self.tagging.document.text[self.start : self.end]

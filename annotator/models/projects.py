@@ -69,6 +69,10 @@ class Project(models.Model):
     limit."""
     recording = models.CharField(max_length=50, blank=True)
     """Which recorded answers the provider `recorded` reads."""
+    prompt = models.ForeignKey(
+        "annotator.Prompt", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    """The one that the LLM is asked with; null: the built-in one."""
     retrain_after = models.PositiveIntegerField(default=20)
     """Documents reviewed since the last training that start the next one; 0: never by itself."""
     serving = models.ForeignKey(

@@ -112,4 +112,5 @@ def resume(request: Request, slug: str, pk: int) -> HttpResponse:
 
 def _back(request: Request) -> str:
     """The page the button was on."""
-    return "annotator:project" if request.POST.get("back") == "project" else "annotator:model"
+    back = request.POST.get("back")
+    return f"annotator:{back}" if back in ("project", "prompt") else "annotator:model"

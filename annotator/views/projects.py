@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
+from django.forms import BaseFormSet
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -20,6 +22,7 @@ from annotator.asked import own_llm
 from annotator.figures import project_figures
 from annotator.forms import LabelRows, LLMForm, ProjectForm
 from annotator.models import Document, Label, Mention, Price, Project
+from annotator.presets import PRESETS, labels_of
 
 from .access import Request, find_managed, find_project, project_context
 from .activity import activity_context
@@ -47,10 +50,25 @@ def new_project(request: Request) -> HttpResponse:
         raise PermissionDenied("Only operators create projects.")
     rows = LabelRows(request.POST or None, prefix="labels")
     form = ProjectForm(request.POST or None, rows=rows)
+    if "fill" in request.POST:
+        return _with_preset(request, request.POST.get("preset", ""))
     if form.is_valid():
         project = form.save(request.user)
         messages.success(request, f"{project.name} is there. Now bring in some text.")
         return redirect("annotator:upload", slug=project.slug)
+    return _new_project_page(request, form, rows)
+
+
+def _with_preset(request: Request, preset: str) -> HttpResponse:
+    """The form as it was typed so far, its labels those of a preset."""
+    labels = labels_of(preset) if preset in PRESETS else []
+    filled = [{"name": label.name, "description": label.description} for label in labels]
+    rows = LabelRows(initial=filled, prefix="labels")
+    form = ProjectForm(initial=request.POST.dict() | {"pasted": ""}, rows=rows)
+    return _new_project_page(request, form, rows)
+
+
+def _new_project_page(request: Request, form: ProjectForm, rows: BaseFormSet[Any]) -> HttpResponse:
     context = {"form": form, "rows": rows, "llm_host": llm_host(), "own_llm": own_llm()}
     return TemplateResponse(
         request, "new_project.html", context, status=422 if form.is_bound else 200

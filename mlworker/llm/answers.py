@@ -2,7 +2,7 @@
 
 `{"answers": [{"id": 1, "label": "C"}]}` answers item 1 with option C. There is no guessing at
 prose, code fences or labels that are nearly right, because a wrong guess would look like an
-answer.
+answer. To the paper's one question the name of an option, and nothing else, is an answer.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Any, NoReturn
 from mlworker.llm import logprobs
 from mlworker.llm.logprobs import Weight
 from mlworker.llm.outcomes import bounded, unresolved
-from mlworker.llm.prompt import Prompt
-from mlworker.schema import Answer, AskRequest, AskResult, Outcome, Question
+from mlworker.llm.prompt import Messages
+from mlworker.schema import Answer, AskRequest, AskResult, Form, Outcome, Question
 
 MAX_TOKENS = 2**31 - 1
+NOT_OFFERED = "the LLM chose an option that was not offered"
 
 UNFINISHED = {
     "length": "the LLM's answer was cut off",
@@ -30,7 +31,7 @@ Found = dict[int, list[tuple[Any, Weight]]]
 """Item number → the labels given for it, each with how likely it was."""
 
 
-def read(request: AskRequest, prompt: Prompt, reply: str) -> AskResult:
+def read(request: AskRequest, messages: Messages, reply: str) -> AskResult:
     """The result of a request from the body of the server's HTTP 200."""
     try:
         body = json.loads(reply)
@@ -40,7 +41,7 @@ def read(request: AskRequest, prompt: Prompt, reply: str) -> AskResult:
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return unresolved(request, "the server's reply is not a chat completion", reply)
     return replace(
-        _read_choice(request, prompt, choice, content),
+        _read_choice(request, messages, choice, content),
         raw=bounded(content if isinstance(content, str) else reply),
         prompt_tokens=_count(body, "prompt_tokens"),
         completion_tokens=_count(body, "completion_tokens"),
@@ -48,7 +49,7 @@ def read(request: AskRequest, prompt: Prompt, reply: str) -> AskResult:
 
 
 def _read_choice(
-    request: AskRequest, prompt: Prompt, choice: Mapping[str, Any], content: Any
+    request: AskRequest, messages: Messages, choice: Mapping[str, Any], content: Any
 ) -> AskResult:
     finish = choice.get("finish_reason")
     if isinstance(finish, str) and finish in UNFINISHED:
@@ -57,7 +58,8 @@ def _read_choice(
         return unresolved(request, "the LLM refused to answer")
     if not isinstance(content, str) or not content.strip():
         return unresolved(request, "the LLM's answer was empty")
-    answers = parse(content, prompt.options, request.questions, choice.get("logprobs"))
+    read_content = parse if request.prompt.form is Form.CHOICE else parse_name
+    answers = read_content(content, messages.options, request.questions, choice.get("logprobs"))
     return AskResult(request.chunk, request.attempt, Outcome.ANSWERED, answers)
 
 
@@ -84,6 +86,20 @@ def parse(
     ]
 
 
+def parse_name(
+    content: str,
+    options: Mapping[str, str],
+    questions: Sequence[Question],
+    token_logprobs: Any = None,
+) -> list[Answer]:
+    """The answer to the one question: an option's name, with nothing but white space around it."""
+    (question,) = questions
+    name = content.strip()
+    if name not in options:
+        return [Answer(question.id, None, reason=NOT_OFFERED)]
+    return [_weighed(question, name, logprobs.of_name(name, token_logprobs, options), options)]
+
+
 def _answer(
     question: Question, given: list[tuple[Any, Weight]], options: Mapping[str, str]
 ) -> Answer:
@@ -92,9 +108,13 @@ def _answer(
         return Answer(question.id, None, reason=f"the LLM {several} to this question")
     code, weight = given[0]
     if not isinstance(code, str) or code not in options:
-        return Answer(question.id, None, reason="the LLM chose an option that was not offered")
+        return Answer(question.id, None, reason=NOT_OFFERED)
+    return _weighed(question, code, weight, options)
+
+
+def _weighed(question: Question, option: str, weight: Weight, options: Mapping[str, str]) -> Answer:
     shares = weight.shares and {options[other]: p for other, p in weight.shares.items()}
-    return Answer(question.id, options[code], weight.probability, probabilities=shares)
+    return Answer(question.id, options[option], weight.probability, probabilities=shares)
 
 
 def _found(content: str, options: Mapping[str, str], token_logprobs: Any) -> Found:

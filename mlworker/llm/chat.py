@@ -20,7 +20,7 @@ from jinja2 import TemplateError
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from mlworker import hardware, pretrained
-from mlworker.llm.prompt import Prompt
+from mlworker.llm.prompt import Messages
 
 KINDS: dict[str, type[PreTrainedModel]] = {
     "llama": hf.LlamaForCausalLM,
@@ -48,7 +48,7 @@ class ChatModel:
         """The most tokens that it takes in at once."""
         return int(self.model.config.max_position_embeddings)
 
-    def prompts(self, asked: Sequence[Prompt]) -> list[Tokens]:
+    def prompts(self, asked: Sequence[Messages]) -> list[Tokens]:
         """The tokens of each conversation up to where the model's turn begins.
 
         Raises `ValueError` where the model's template does not take such conversations.

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mlworker.llm.failures import Complaint
+from mlworker.schema import Form
 
 MAX_ALTERNATIVES = 20
 """The most alternatives per token that servers give."""
@@ -32,10 +33,10 @@ Features = dict[str, dict[str, Any]]
 _forgone: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
 
 
-def wanted(options: Mapping[str, str]) -> Features:
-    """All that an answer with these option codes could use."""
-    return {
-        "JSON schemas": {"response_format": answer_format(options)},
+def wanted(options: Mapping[str, str], form: Form) -> Features:
+    """All that an answer with these options could use."""
+    coded = {"JSON schemas": {"response_format": answer_format(options)}}
+    return (coded if form is Form.CHOICE else {}) | {
         "logprobs": {"logprobs": True, "top_logprobs": min(len(options), MAX_ALTERNATIVES)},
         "a temperature": {"temperature": 0},
     }

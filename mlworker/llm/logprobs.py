@@ -43,17 +43,30 @@ def of_labels(
     """The weight of each of the `labels` that `content` gives in this order."""
     unknown = [UNKNOWN] * len(labels)
     places = list(LABEL.finditer(content))
+    tokens, starts, offset = _find(content, token_logprobs)
+    if offset < 0 or [place[1] for place in places] != labels:
+        return unknown
+    known = list(codes)
+    return [_weight(tokens, starts, offset + place.start(1), place[1], known) for place in places]
+
+
+def of_name(name: str, token_logprobs: Any, names: Iterable[str]) -> Weight:
+    """The weight of an answer that is one of `names` and nothing else."""
+    tokens, starts, at = _find(name, token_logprobs)
+    return _weight(tokens, starts, at, name, list(names)) if at >= 0 else UNKNOWN
+
+
+def _find(content: str, token_logprobs: Any) -> tuple[list[Token], list[int], int]:
+    """The tokens, where each begins in their joined text, and where `content` does (-1: nowhere).
+
+    An answer may follow tokens that are not part of it, such as a model's thinking.
+    """
     try:
         tokens = [_token(entry) for entry in token_logprobs["content"]]
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
-        return unknown
-    # An answer may follow tokens that are not part of it, such as a model's thinking.
-    offset = "".join(token.text for token in tokens).rfind(content)
-    if offset < 0 or [place[1] for place in places] != labels:
-        return unknown
+        return [], [0], -1
     starts = list(accumulate((len(token.text) for token in tokens), initial=0))
-    known = list(codes)
-    return [_weight(tokens, starts, offset + place.start(1), place[1], known) for place in places]
+    return tokens, starts, "".join(token.text for token in tokens).rfind(content)
 
 
 def _weight(

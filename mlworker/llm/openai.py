@@ -24,7 +24,7 @@ from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAI
 
 from mlworker.llm import answers, failures, features
 from mlworker.llm.outcomes import refused, retry, unsent
-from mlworker.llm.prompt import Prompt, build
+from mlworker.llm.prompt import Messages, build
 from mlworker.schema import AskRequest, AskResult
 
 TIMEOUT = 30.0
@@ -44,12 +44,12 @@ class Server:
 def ask(request: AskRequest) -> AskResult:
     try:
         server = configured(request.model)
-        prompt = build(request)
+        messages = build(request)
         client = connect(server.base_url, server.key, TIMEOUT)
     except (ValueError, httpx2.InvalidURL) as error:
         return unsent(refused(request, str(error)))
     started = time.monotonic()
-    result = send(request, prompt, server, client)
+    result = send(request, messages, server, client)
     return replace(result, latency_ms=round(1000 * (time.monotonic() - started)))
 
 
@@ -77,16 +77,16 @@ def is_web_address(url: str) -> bool:
         return False
 
 
-def send(request: AskRequest, prompt: Prompt, server: Server, client: OpenAI) -> AskResult:
+def send(request: AskRequest, messages: Messages, server: Server, client: OpenAI) -> AskResult:
     """Makes the one HTTP request and says how it ended."""
     memory = (server.base_url, server.model)
-    optional = features.accepted(memory, features.wanted(prompt.options))
+    optional = features.accepted(memory, features.wanted(messages.options, request.prompt.form))
     try:
         reply = client.chat.completions.with_raw_response.create(
             model=server.model,
             messages=[
-                {"role": "system", "content": prompt.system},
-                {"role": "user", "content": prompt.user},
+                {"role": "system", "content": messages.system},
+                {"role": "user", "content": messages.user},
             ],
             extra_body=features.fields(optional),
         )
@@ -102,7 +102,7 @@ def send(request: AskRequest, prompt: Prompt, server: Server, client: OpenAI) ->
     except APIConnectionError as error:
         reason = f"no connection to the LLM server: {error.__cause__ or error}"
         return _failed(request, error, reason)
-    return answers.read(request, prompt, reply.http_response.text)
+    return answers.read(request, messages, reply.http_response.text)
 
 
 def _failed(request: AskRequest, error: APIConnectionError, reason: str) -> AskResult:

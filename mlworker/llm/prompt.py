@@ -1,28 +1,35 @@
 """The two messages that put multiple-choice questions about spans to an LLM.
 
-The system message depends on the labels and the prompt alone, so providers cache it.
-The user message is a JSON object and nothing else:
+The system message depends on the prompt and the labels alone, so providers cache it: the
+instructions, a line per option, and the prompt's examples. The user message of the form `choice`
+is a JSON object and nothing else:
 
     {"options": {"A": "person", "B": "location", "C": "not an entity"},
      "items": [{"id": 1, "context": "I met ⟦Ada⟧ .", "span": "Ada"}]}
 
-Items are numbered from 1 in the order of the request's questions; a database id never leaves.
+Items are numbered from 1 in the order of the request's questions; a database id never leaves. An
+item with examples of its own has them beside it, under "examples". The form `question` asks one
+question in the words of the LinkNER paper (Table 5) and is there to compare with.
+
+Pure, and free of other libraries: workers and pages build the messages with the same code.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
 from string import ascii_uppercase
+from typing import Any
 
-from mlworker.schema import NO_ENTITY, AskRequest, Label, Question
+from mlworker.schema import NO_ENTITY, PROMPT, AskRequest, Example, Form, Label, Prompt, Question
 
 PROMPTS = Path(__file__).parent / "prompts"
+BUILT_IN = {"choice.v1": Form.CHOICE, "paper.v1": Form.QUESTION}
+"""Name of a file in `prompts/` → how questions are put with it."""
 SLOT = "{{options}}"
 
 OPEN, CLOSE = "\u27e6", "\u27e7"
@@ -32,31 +39,83 @@ NOT_AN_ENTITY = "not an entity"
 NOT_AN_ENTITY_DESCRIPTION = (
     "the marked words are no name of these kinds, or only a part of one, or a name and more."
 )
+NON_ENTITY = "Non-entity"
+"""What the paper calls "not an entity"."""
+EXAMPLES = "Examples, each with the code of its answer:"
 
 
 @dataclass(frozen=True)
-class Prompt:
-    """`options` maps each code to the label name it stands for, or to `NO_ENTITY`."""
+class Messages:
+    """`options` maps each answer that the LLM may give (a code, or a name) to the label name that
+    it stands for, or to `NO_ENTITY`."""
 
     system: str
     user: str
     options: dict[str, str]
 
 
-def build(request: AskRequest) -> Prompt:
-    """Raises `ValueError` where the request's prompt does not exist."""
-    named = dict(zip(codes(len(request.labels) + 1), option_names(request.labels), strict=True))
-    items = [
-        {"id": number, "context": marked(question), "span": plain(surface(question))}
-        for number, question in enumerate(request.questions, start=1)
-    ]
-    user = json.dumps({"options": named, "items": items}, ensure_ascii=False, separators=(",", ":"))
+@cache
+def built_in(name: str = PROMPT) -> Prompt:
+    """The prompt of this name; raises `ValueError` where there is none."""
+    if name not in BUILT_IN:
+        raise ValueError(f"there is no prompt {name!r}")
+    text = (PROMPTS / f"{name}.txt").read_text(encoding="utf-8")
+    return Prompt(text.strip(), BUILT_IN[name])
+
+
+def build(request: AskRequest) -> Messages:
+    """Raises `ValueError` where the prompt's form cannot put this request."""
+    put = _choices if request.prompt.form is Form.CHOICE else _one_question
+    messages = put(request)
+    return Messages(encodable(messages.system), encodable(messages.user), messages.options)
+
+
+# --- Several questions with coded options ------------------------------------------------------
+def _choices(request: AskRequest) -> Messages:
     names = [*(label.name for label in request.labels), NO_ENTITY]
-    return Prompt(
-        system=encodable(system_message(request.prompt, request.labels)),
-        user=encodable(user),
-        options=dict(zip(named, names, strict=True)),
-    )
+    options = dict(zip(codes(len(names)), names, strict=True))
+    user = {
+        "options": dict(zip(options, option_names(request.labels), strict=True)),
+        "items": [_item(n, question, options) for n, question in enumerate(request.questions, 1)],
+    }
+    return Messages(system_message(request.prompt, request.labels), compact(user), options)
+
+
+def _item(number: int, question: Question, options: dict[str, str]) -> dict[str, Any]:
+    item = {"id": number, "context": marked(question), "span": plain(surface(question))}
+    beside = _answered(question.examples, options)
+    return item | {"examples": beside} if beside else item
+
+
+def _answered(examples: Sequence[Example], options: dict[str, str]) -> list[dict[str, str]]:
+    """Examples as items with their answers; those of a label that is not offered are left out."""
+    code_of = {name: code for code, name in options.items()}
+    return [
+        {"context": marked(example), "label": code_of[example.label]}
+        for example in examples
+        if example.label in code_of
+    ]
+
+
+def system_message(prompt: Prompt, labels: Sequence[Label]) -> str:
+    """The task, one line per option with its description, and one per example.
+
+    The slot is filled by plain replacement: braces in a description stay what they are.
+    """
+    names = [*(label.name for label in labels), NO_ENTITY]
+    options = dict(zip(codes(len(names)), names, strict=True))
+    descriptions = [*(label.description for label in labels), NOT_AN_ENTITY_DESCRIPTION]
+    lines = [
+        _option(f"{code} = {name}", description)
+        for code, name, description in zip(options, option_names(labels), descriptions, strict=True)
+    ]
+    text = prompt.text.replace(SLOT, "\n".join(lines))
+    examples = [compact(example) for example in _answered(prompt.examples, options)]
+    return "\n".join([f"{text}\n\n{EXAMPLES}", *examples]) if examples else text
+
+
+def _option(name: str, description: str) -> str:
+    return one_line(f"{name}: {description}" if description.strip() else name)
 
 
 def codes(count: int) -> Iterator[str]:
@@ -75,43 +134,51 @@ def option_names(labels: Sequence[Label]) -> list[str]:
     return [*(label.name for label in labels), NOT_AN_ENTITY]
 
 
-def system_message(prompt: str, labels: Sequence[Label]) -> str:
-    """The task, and one line per option with its description.
-
-    The one slot is filled by plain replacement: braces in a description stay what they are.
-    """
-    descriptions = [*(label.description for label in labels), NOT_AN_ENTITY_DESCRIPTION]
-    lines = [
-        one_line(f"{code} = {name}: {description}" if description.strip() else f"{code} = {name}")
-        for code, name, description in zip(
-            codes(len(descriptions)), option_names(labels), descriptions, strict=True
-        )
-    ]
-    return template(prompt).replace(SLOT, "\n".join(lines))
-
-
-@cache
-def template(prompt: str) -> str:
-    """The text of a prompt; raises `ValueError` where there is none."""
-    path = PROMPTS / f"{prompt}.txt"
-    if not re.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)*", prompt) or not path.is_file():
-        raise ValueError(f"there is no prompt {prompt!r}")
-    return path.read_text(encoding="utf-8").strip()
+# --- The paper's one question ------------------------------------------------------------------
+def _one_question(request: AskRequest) -> Messages:
+    """Descriptions and examples go into the system message, which is cached; the paper sends the
+    same words in one message."""
+    if len(request.questions) != 1:
+        raise ValueError("this prompt puts one question at a time")
+    names = {label.name: label.name for label in request.labels}
+    if NON_ENTITY in names:
+        raise ValueError(f"this prompt calls no entity “{NON_ENTITY}”, and a label is called so")
+    options = names | {NON_ENTITY: NO_ENTITY}
+    (question,) = request.questions
+    lines = [_option(label.name, label.description) for label in request.labels]
+    system = request.prompt.text.replace(SLOT, "\n".join(lines))
+    offered = {label: name for name, label in options.items()}
+    examples = [e for e in (*request.prompt.examples, *question.examples) if e.label in offered]
+    for number, example in enumerate(examples, start=1):
+        system += f"\n\nExample {number}: {_asked(example)}. Answer: {offered[example.label]}"
+    return Messages(system, f"{_asked(question)}: {'; '.join(options)}. Answer:", options)
 
 
-def marked(question: Question) -> str:
-    """The question's context with the span between ⟦ and ⟧, which stand nowhere else in it."""
-    before, after = question.context[: question.start], question.context[question.end :]
-    return f"{plain(before)}{OPEN}{plain(surface(question))}{CLOSE}{plain(after)}"
+def _asked(about: Question | Example) -> str:
+    return (
+        f'"<Context>: {about.context}" Select the entity type of {surface(about)} in this context, '
+        "and only need to output the entity type"
+    )
 
 
-def surface(question: Question) -> str:
-    return question.context[question.start : question.end]
+# --- Texts -------------------------------------------------------------------------------------
+def marked(about: Question | Example) -> str:
+    """The context with the span between ⟦ and ⟧, which stand nowhere else in it."""
+    before, after = about.context[: about.start], about.context[about.end :]
+    return f"{plain(before)}{OPEN}{plain(surface(about))}{CLOSE}{plain(after)}"
+
+
+def surface(about: Question | Example) -> str:
+    return about.context[about.start : about.end]
 
 
 def plain(text: str) -> str:
     """`text` with plain brackets for the two markers, character for character."""
     return text.translate(PLAIN_BRACKETS)
+
+
+def compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def one_line(text: str) -> str:

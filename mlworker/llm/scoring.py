@@ -23,9 +23,10 @@ from mlworker.llm import chat
 from mlworker.llm.chat import ChatModel, Tokens
 from mlworker.llm.outcomes import refused, retry
 from mlworker.llm.prompt import build
-from mlworker.schema import Answer, AskRequest, AskResult, Outcome, Question
+from mlworker.schema import Answer, AskRequest, AskResult, Form, Outcome, Question
 
-BEGUN = '{"answers":[{"id":1,"label":"'
+BEGINNINGS = {Form.CHOICE: '{"answers":[{"id":1,"label":"', Form.QUESTION: ""}
+"""What stands before an option in the model's turn."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def tokenised(model: ChatModel, request: AskRequest) -> Asked:
     """Raises `ValueError` where the model's tokenizer or template cannot put the questions."""
     parts = [build(replace(request, questions=[question])) for question in request.questions]
     codes = parts[0].options
-    turns = model.turns([BEGUN + code for code in codes])
+    turns = model.turns([BEGINNINGS[request.prompt.form] + code for code in codes])
     if len(set(turns)) < len(turns):
         raise ValueError(f"the tokenizer of {model.name} cannot tell the options apart")
     # Where a code is one token with what stands before it, that is part of what is chosen.

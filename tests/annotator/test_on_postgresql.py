@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-FILES = ("test_races.py", "test_corrections.py", "test_spending.py", "test_pace.py")
+FILES = (
+    "test_races.py",
+    "test_corrections.py",
+    "test_spending.py",
+    "test_pace.py",
+    "test_prompts.py",
+    "test_shots.py",
+    "test_trying.py",
+)
 
 
 @pytest.mark.postgres

@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from annotator import chunks, linking, pipeline
+from annotator import chunks, foreground, linking, pipeline
 from annotator.models import Document, Job, LLMCall, Price, Project, Question, WorkerBeat
 from annotator.training import Impossible
 from annotator.views import activity

@@ -80,6 +80,7 @@ def make_world(member: Any) -> None:
     factories.make_job(project)
     LLMCall.objects.create(project=project, attempt=1, questions_count=1)
     project.spendings.create(month=date(2026, 1, 1))
+    project.trials.create(prompt=factories.make_prompt(project))
     decide(document, member, Decision(uuid.uuid4(), "accept", mention=mention.pk))
 
 
@@ -94,8 +95,10 @@ def test_these_models_are_scoped() -> None:
         "Mention",
         "ModelVersion",
         "Project",
+        "Prompt",
         "Question",
         "Spending",
+        "Trial",
     ]
 
 

@@ -18,7 +18,9 @@ pytestmark = pytest.mark.django_db
 OPEN = {"healthz", "sign_in", "sign_in_link"}
 OWN = {"projects", "account", "sign_out", "new_project", "prices", "remove_price"}
 OF_A_JOB = {"cancel", "pause", "resume"}
-MANAGERS = {"upload", "start", "choose_llm", "choose_learning", "exports", "download"} | OF_A_JOB
+OF_A_PROMPT = {"prompt", "use_prompt", "try_prompt", "discard_trial"}
+MANAGERS = {"upload", "start", "choose_llm", "choose_learning", "exports", "download"}
+MANAGERS |= OF_A_JOB | OF_A_PROMPT
 MEMBERS = {"project", "documents", "review_next", "review", "decide", "submit", "model"}
 POSTS = {
     "start",
@@ -29,6 +31,9 @@ POSTS = {
     "submit",
     "sign_out",
     "remove_price",
+    "use_prompt",
+    "try_prompt",
+    "discard_trial",
 }
 
 

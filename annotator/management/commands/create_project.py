@@ -12,6 +12,7 @@ from annotator.asked import set_up
 from annotator.languages import LANGUAGES
 from annotator.management.steps import DatabaseCommand
 from annotator.models import Membership, Project, User
+from annotator.presets import PRESETS, labels_of
 from annotator.projects import create_project, read_label_file
 from mlworker import schema
 
@@ -22,7 +23,12 @@ class Command(DatabaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name")
         parser.add_argument(
-            "--labels", required=True, type=Path, help="YAML or JSON: a list of name, description"
+            "--labels",
+            required=True,
+            type=Path,
+            metavar="FILE",
+            help="YAML or JSON: a list of name, description; or, where there is no such file, a "
+            f"known label set: {', '.join(PRESETS)}",
         )
         parser.add_argument("--head", choices=list(schema.Head), default=schema.Head.SOFTMAX.value)
         parser.add_argument(
@@ -48,7 +54,7 @@ class Command(DatabaseCommand):
         llm = next(iter(set_up()), Project.Provider.OPENAI)
         provider = llm if options["llm"] else Project.Provider.NONE
         try:
-            labels = read_label_file(options["labels"])
+            labels = read_label_file_or_preset(options["labels"])
             project = create_project(
                 options["name"],
                 labels,
@@ -63,3 +69,9 @@ class Command(DatabaseCommand):
             Membership.objects.create(project=project, user=operator, role=Membership.Role.OWNER)
         names = ", ".join(label.name for label in labels)
         self.stdout.write(f"Project “{project.name}” with the labels {names}.")
+
+
+def read_label_file_or_preset(given: Path) -> list[schema.Label]:
+    """A file goes before a preset of its name."""
+    is_preset = str(given) in PRESETS and not given.exists()
+    return labels_of(str(given)) if is_preset else read_label_file(given)

@@ -12,7 +12,8 @@ import pytest
 from mlworker import hardware
 from mlworker.llm import chat, features, pace
 from mlworker.llm import openai as provider
-from mlworker.schema import PROMPT, AskRequest, Label, Question
+from mlworker.llm.prompt import built_in
+from mlworker.schema import AskRequest, Label, Prompt, Question
 from tests.llm_server import LLMServer, answering
 from tests.mlworker.llm.chat_model import make_chat_model
 
@@ -38,13 +39,18 @@ def question(number: int, text: str) -> Question:
 def make_request() -> MakeRequest:
     """Builds an `AskRequest` from sentences; questions get the ids 101, 102, …"""
 
-    def make(*texts: str, labels: list[Label] | None = None, model: str = "") -> AskRequest:
+    def make(
+        *texts: str,
+        labels: list[Label] | None = None,
+        model: str = "",
+        prompt: Prompt | None = None,
+    ) -> AskRequest:
         return AskRequest(
             chunk=7,
             attempt=2,
             provider="openai",
             model=model,
-            prompt=PROMPT,
+            prompt=prompt or built_in(),
             labels=LABELS if labels is None else labels,
             questions=[question(number, text) for number, text in enumerate(texts, start=101)],
         )

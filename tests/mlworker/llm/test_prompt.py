@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlworker.llm.prompt import CLOSE, OPEN, build, codes, marked, system_message
-from mlworker.schema import NO_ENTITY, PROMPT, AskRequest, Label, Question
+from mlworker.llm.prompt import CLOSE, OPEN, build, built_in, codes, marked, system_message
+from mlworker.schema import NO_ENTITY, AskRequest, Label, Question
 
 MakeRequest = Callable[..., AskRequest]
 
@@ -83,7 +83,7 @@ def test_text_arrives_verbatim(make_request: MakeRequest, text: str) -> None:
 
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_a_description_arrives_verbatim_on_one_line(text: str) -> None:
-    system = system_message(PROMPT, [Label("person", text)])
+    system = system_message(built_in(), [Label("person", text)])
     assert "A = person: " + " ".join(text.split()) in system.split("\n")
 
 
@@ -113,4 +113,4 @@ def test_a_lone_surrogate_can_be_sent(make_request: MakeRequest) -> None:
 @pytest.mark.parametrize("version", ["choice.v99", "../prompts/choice.v1", "", "/etc/passwd"])
 def test_an_unknown_version_is_refused(version: str) -> None:
     with pytest.raises(ValueError, match="no prompt"):
-        system_message(version, [])
+        built_in(version)

@@ -7,6 +7,7 @@ import json
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import ThreadingHTTPServer
 from itertools import islice
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import Any
 import pytest
 
 from mlworker.llm import ask, features
+from mlworker.llm.prompt import built_in
 from mlworker.llm.recorded import PROBABILITY, key_of
-from mlworker.schema import PROMPT, AskRequest, Label, Outcome, Question
+from mlworker.schema import Answer, AskRequest, Label, Outcome, Question
 
 SHARED = Path(__file__).parents[4] / "shared"
 CASSETTE = SHARED / "llm" / "wnut17_dev.jsonl"
@@ -74,7 +76,7 @@ def recorded_questions(rows: dict[str, tuple[str, int]]) -> Iterator[tuple[Quest
 
 def request_for(questions: list[Question]) -> AskRequest:
     labels = [Label(name) for name in NAMES]
-    return AskRequest(1, 1, "openai", "", PROMPT, labels, questions)
+    return AskRequest(1, 1, "openai", "", built_in(), labels, questions)
 
 
 def test_answers_are_those_of_the_cassette(replay: dict[str, int]) -> None:
@@ -91,6 +93,21 @@ def test_answers_are_those_of_the_cassette(replay: dict[str, int]) -> None:
             for question, key in batch
         ]
     assert (replay["requests"], replay["items"], replay["misses"]) == (13, 200, 0)
+
+
+def test_the_papers_prompt_gets_the_same_answers(replay: dict[str, int]) -> None:
+    rows = recorded_rows()
+    # Of a word that stands in its sentence twice, the paper's question does not say which is meant.
+    clear = ((q, k) for q, k in recorded_questions(rows) if stands_once(q))
+    for question, key in islice(clear, 30):
+        result = ask(replace(request_for([question]), prompt=built_in("paper.v1")))
+        expected = pytest.approx(PROBABILITY[rows[key][1]])
+        assert result.answers == [Answer(question.id, rows[key][0], expected)]
+    assert (replay["items"], replay["misses"]) == (30, 0)
+
+
+def stands_once(question: Question) -> bool:
+    return question.context.count(question.context[question.start : question.end]) == 1
 
 
 def test_an_unrecorded_question_splits_the_others_off(replay: dict[str, int]) -> None:
