@@ -96,6 +96,7 @@ def _predictions(
             uncertainty=min(1.0, max(0.0, span.uncertainty)),
             sentence_start=span.sentence_start,
             sentence_end=span.sentence_end,
+            nearest=[example.to_json() for example in span.nearest],
         )
         for span in text.spans
         if span.label in labels  # a label may be gone since the version learned it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from mlworker.config import TrainConfig
 from mlworker.data import WordSpan
@@ -14,11 +14,13 @@ from mlworker.segmentation import Sentence, sentences
 @dataclass(frozen=True)
 class Gold:
     """Sentences, and for each its mentions as word spans with their class; `misaligned` counts
-    the mentions that words cannot express."""
+    the mentions that words cannot express; `texts` are the ids of the texts that the sentences
+    stand in, as far as they stand in any."""
 
     sentences: list[Sentence]
     spans: list[dict[WordSpan, int]]
     misaligned: int
+    texts: list[int] = field(default_factory=list)
 
     def max_width(self, config: TrainConfig) -> int:
         """The fewest words that cover the share `width_coverage` of the mentions."""
@@ -53,6 +55,7 @@ def align(texts: Sequence[Text], labels: Sequence[str]) -> Gold:
                 spans[first[0]][first[1], last[1] - first[1]] = numbers[mention.label]
         gold.sentences.extend(cut)
         gold.spans.extend(spans)
+        gold.texts.extend([text.id] * len(cut))
     if not any(gold.spans):
         raise ValueError("there is no gold mention to learn from")
-    return Gold(gold.sentences, gold.spans, misaligned)
+    return replace(gold, misaligned=misaligned)

@@ -96,7 +96,8 @@ def predict(options: argparse.Namespace) -> None:
                 {
                     "text": text.text[span.start : span.end],
                     "routed": span.lane == Lane.CANDIDATE or span.uncertainty > tau,
-                    **asdict(span),
+                    # The nearest gold of `span` is named by its place in a project.
+                    **{key: value for key, value in asdict(span).items() if key != "nearest"},
                 }
                 for span in answer.spans
             ]

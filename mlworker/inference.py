@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 from mlworker import hardware, routing, versions
 from mlworker.data import Batch, Window, batches, collate, windows
 from mlworker.losses import concentration
+from mlworker.memory import Memory
 from mlworker.reading import Reading
 from mlworker.routing import Spans
 from mlworker.schema import Head, Method, TaggedText, Text
@@ -47,22 +49,38 @@ def tag(
     candidate_floor: float = 0.0,
 ) -> list[TaggedText]:
     """What the version in the folder `model_path` says about `texts`, one answer for each."""
-    return tag_with(load(model_path), texts, method, candidates_per_100, candidate_floor)
+    model, memory = load(model_path), recall(model_path)
+    return tag_with(model, texts, method, candidates_per_100, candidate_floor, memory)
 
 
 def load(model_path: str | os.PathLike[str]) -> LocalModel:
     """The version in `model_path`, on the best device; the two used last stay in memory."""
+    return _load(*_written(model_path))
+
+
+def recall(model_path: str | os.PathLike[str]) -> Memory | None:
+    """The memory of the version in `model_path`, kept as `load` does; None where it has none."""
+    return _recall(*_written(model_path))
+
+
+def _written(model_path: str | os.PathLike[str]) -> tuple[Path, int]:
+    """A version's folder, and when it was written: another may have taken its place."""
     folder = Path(model_path).resolve()
     try:
-        written = (folder / versions.MANIFEST).stat().st_mtime_ns
+        return folder, (folder / versions.MANIFEST).stat().st_mtime_ns
     except OSError:
-        written = 0  # `versions.load` says what is missing
-    return _load(folder, written)
+        return folder, 0  # `versions` says what is missing
 
 
 @lru_cache(maxsize=2)
-def _load(folder: Path, _written: int) -> LocalModel:
+def _load(folder: Path, _when: int) -> LocalModel:
     return ready(versions.load(folder))
+
+
+@lru_cache(maxsize=2)
+def _recall(folder: Path, _when: int) -> Memory | None:
+    memory = versions.recall(folder)
+    return memory and memory.to(hardware.best_device())
 
 
 def ready(model: LocalModel) -> LocalModel:
@@ -80,9 +98,11 @@ def tag_with(
     method: Method,
     candidates_per_100: float,
     candidate_floor: float = 0.0,
+    memory: Memory | None = None,
 ) -> list[TaggedText]:
     """`read` and `Reading.tagged` in one."""
-    return read(model, texts, [method]).tagged(method, candidates_per_100, candidate_floor)
+    reading = read(model, texts, [method], vectors=memory is not None)
+    return reading.tagged(method, candidates_per_100, candidate_floor, memory)
 
 
 def read(
@@ -90,8 +110,11 @@ def read(
     texts: Sequence[Text],
     methods: Iterable[Method] = tuple(METHODS),
     passes: Passes = HEAD_PASSES,
+    *,
+    vectors: bool = False,
 ) -> Reading:
-    """The spans of `texts`, with what each of `methods` needs to say how unsure they are.
+    """The spans of `texts`, with what each of `methods` needs to say how unsure they are, and with
+    the `vectors` by which they are compared with a memory.
 
     Raises `ValueError` for a method that the model's head does not offer.
     """
@@ -100,7 +123,8 @@ def read(
         raise ValueError(f"a model with a {model.config.head} head has no {min(missing)}")
     cut = [sentences(text) for text in texts]
     flat = [sentence for part in cut for sentence in part]
-    return Reading(model.config.classes, texts, cut, score(model, flat, wanted, passes))
+    spans = score(model, flat, wanted, passes, vectors=vectors)
+    return Reading(model.config.classes, texts, cut, spans)
 
 
 def score(
@@ -108,18 +132,35 @@ def score(
     sentences: Sequence[Sentence],
     methods: frozenset[Method] = frozenset(),
     passes: Passes = HEAD_PASSES,
+    *,
+    vectors: bool = False,
 ) -> list[Spans]:
     """The spans of each sentence whose entity mass reaches `routing.MASS_FLOOR`."""
     cut = windows(sentences, model.word_pieces, model.config)
     parts: list[list[Spans]] = [[] for _ in sentences]
-    forward = partial(_forward, methods=methods, passes=passes)
+    forward = partial(_forward, methods=methods, passes=passes, vectors=vectors)
+    for window, spans in through(model, cut, forward):
+        parts[window.sentence].append(spans)
+    return [_joined(found) for found in parts]
+
+
+R = TypeVar("R")
+Forward = Callable[[LocalModel, list[Window]], list[R]]
+"""What comes of each window of a batch."""
+
+
+def through(
+    model: LocalModel, cut: Sequence[Window], forward: Forward[R]
+) -> list[tuple[Window, R]]:
+    """The windows `cut`, in another order, each with what `forward` makes of it: in batches of
+    like length, as large as the memory allows."""
+    found: list[tuple[Window, R]] = []
     model.classifier.eval()
     with torch.inference_mode(), _seeded(model.device):
         for batch in batches(cut, BATCH_PIECES[model.device.type]):
-            found = _fitting(model, [cut[i] for i in batch], forward)
-            for i, spans in zip(batch, found, strict=True):
-                parts[cut[i].sentence].append(spans)
-    return [_joined(found) for found in parts]
+            chosen = [cut[i] for i in batch]
+            found += zip(chosen, _fitting(model, chosen, forward), strict=True)
+    return found
 
 
 @contextmanager
@@ -130,14 +171,11 @@ def _seeded(device: torch.device) -> Iterator[None]:
         yield
 
 
-Forward = Callable[[LocalModel, list[Window]], list[Spans]]
+def _fitting(model: LocalModel, batch: list[Window], forward: Forward[R]) -> list[R]:
+    """What `forward` makes of each window. A window that does not fit a GPU's memory by itself is
+    read on the CPU, and so is all that follows."""
 
-
-def _fitting(model: LocalModel, batch: list[Window], forward: Forward) -> list[Spans]:
-    """Spans by window. A window that does not fit a GPU's memory by itself is read on the CPU, and
-    so is all that follows."""
-
-    def read(part: list[Window]) -> list[Spans]:
+    def read(part: list[Window]) -> list[R]:
         try:
             return forward(model, part)
         except (RuntimeError, MemoryError) as error:
@@ -150,7 +188,12 @@ def _fitting(model: LocalModel, batch: list[Window], forward: Forward) -> list[S
 
 
 def _forward(
-    model: LocalModel, batch: list[Window], *, methods: frozenset[Method], passes: Passes
+    model: LocalModel,
+    batch: list[Window],
+    *,
+    methods: frozenset[Method],
+    passes: Passes,
+    vectors: bool,
 ) -> list[Spans]:
     tensors = collate(batch, model.config.max_width).to(model.device)
     pieces = model.classifier.encode(tensors)
@@ -165,6 +208,7 @@ def _forward(
         uncertainty[Method.MC_DROPOUT] = mc_dropout(_numpy(drawn))
     row, first, width = (index.cpu().numpy() for index in likely.nonzero(as_tuple=True))
     kept = _numpy(probabilities[likely])
+    compared = _numpy(model.classifier.vectors(pieces, tensors, likely)) if vectors else None
     cuts = np.searchsorted(row, np.arange(len(batch) + 1))
     return [
         Spans(
@@ -172,6 +216,7 @@ def _forward(
             first[begin:end] + width[begin:end] + window.offset,
             kept[begin:end],
             {method: u[begin:end] for method, u in uncertainty.items()},
+            None if compared is None else compared[begin:end],
         )
         for window, begin, end in zip(batch, cuts[:-1], cuts[1:], strict=True)
     ]
@@ -223,4 +268,6 @@ def _joined(parts: list[Spans]) -> Spans:
         method: np.concatenate([part.uncertainty[method] for part in parts])[order]
         for method in parts[0].uncertainty
     }
-    return Spans(first[order], last[order], probabilities[order], uncertainty)
+    compared = [part.vectors for part in parts if part.vectors is not None]
+    vectors = np.concatenate(compared)[order] if compared else None
+    return Spans(first[order], last[order], probabilities[order], uncertainty, vectors)

@@ -84,6 +84,17 @@ class SpanClassifier(nn.Module):
         spread = self._by_width(self.encode(batch), batch, self.bottleneck.spread)
         return self.bottleneck.parted(spread)
 
+    def vectors(self, pieces: Tensor, batch: Batch, chosen: Tensor) -> Tensor:
+        """What the encoder sees in each of the spans `chosen`, in its sentence: the mean of its
+        sub-words in `pieces`, of length 1.
+
+        *Shapes:* (B, T, encoder size), `chosen` as `batch.spans`, to (spans, encoder size).
+        """
+        row, first, width = chosen.nonzero(as_tuple=True)
+        begin, end = batch.first[row, first], batch.last[row, first + width] + 1
+        summed = functional.pad(pieces.float().cumsum(1), (0, 0, 1, 0))
+        return functional.normalize(summed[row, end] - summed[row, begin], dim=-1)
+
     def _by_width(self, pieces: Tensor, batch: Batch, answer: Callable[[Tensor], Tensor]) -> Tensor:
         """What `answer` makes of the features of each span. *Shape:* (B, N, max_width, …)."""
         shapes = self.shape(batch.shapes)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mlworker import routing
+from mlworker.memory import Memory
 from mlworker.routing import Spans
 from mlworker.schema import Lane, Method, ScoredSpan, TaggedText, Text
 from mlworker.segmentation import Sentence
@@ -27,16 +28,22 @@ class Reading:
     spans: list[Spans]
 
     def tagged(
-        self, method: Method, candidates_per_100: float, candidate_floor: float = 0.0
+        self,
+        method: Method,
+        candidates_per_100: float,
+        candidate_floor: float = 0.0,
+        memory: Memory | None = None,
     ) -> list[TaggedText]:
-        """An answer for each text: its mentions, and the candidates that the budget allows.
+        """An answer for each text: its mentions, and the candidates that the budget allows, with
+        what of `memory` is nearest to them.
 
-        `KeyError` where the texts were read without `method`.
+        `KeyError` where the texts were read without `method`, `ValueError` where there is a memory
+        and they were read without vectors.
         """
         mentions = [routing.mentions(spans) for spans in self.spans]
         candidates = routing.candidates(self.spans, mentions, candidates_per_100, candidate_floor)
         flat = [sentence for part in self.sentences for sentence in part]
-        scored = (
+        scored = [
             [
                 *self._wire(method, sentence, spans, chosen, Lane.MENTION),
                 *self._wire(method, sentence, spans, asked, Lane.CANDIDATE),
@@ -44,14 +51,35 @@ class Reading:
             for sentence, spans, chosen, asked in zip(
                 flat, self.spans, mentions, candidates, strict=True
             )
-        )
+        ]
+        if memory is not None and flat:
+            chosen = [[*m, *c] for m, c in zip(mentions, candidates, strict=True)]
+            scored = self._compared(scored, chosen, memory)
+        rows = iter(scored)
         return [
             TaggedText(
                 text.id,
-                sorted((s for _ in part for s in next(scored)), key=lambda s: (s.start, s.end)),
+                sorted((s for _ in part for s in next(rows)), key=lambda s: (s.start, s.end)),
             )
             for text, part in zip(self.texts, self.sentences, strict=True)
         ]
+
+    def _compared(
+        self, scored: list[list[ScoredSpan]], chosen: list[list[int]], memory: Memory
+    ) -> list[list[ScoredSpan]]:
+        """The spans `scored`, which are those numbered `chosen` in each sentence, each with what
+        is nearest to it."""
+        vectors = np.concatenate(
+            [_vectors(spans)[rows] for spans, rows in zip(self.spans, chosen, strict=True)]
+        )
+        ids = [text.id for text, part in zip(self.texts, self.sentences, strict=True) for _ in part]
+        places = [
+            (number, span.start, span.end)
+            for number, found in zip(ids, scored, strict=True)
+            for span in found
+        ]
+        nearest = memory.nearest(vectors, places)
+        return [[replace(span, nearest=next(nearest)) for span in found] for found in scored]
 
     def _wire(
         self, method: Method, sentence: Sentence, spans: Spans, chosen: list[int], lane: Lane
@@ -81,6 +109,12 @@ class Reading:
                 )
             )
         return out
+
+
+def _vectors(spans: Spans) -> Floats:
+    if spans.vectors is None:
+        raise ValueError("these texts were read without vectors to compare with a memory")
+    return spans.vectors
 
 
 def _uncertainty(method: Method, spans: Spans, chosen: list[int], probabilities: Floats) -> Floats:

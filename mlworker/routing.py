@@ -25,13 +25,15 @@ class Spans:
     """A sentence's spans that have any entity mass to speak of.
 
     *Shapes:* first, last (n,), word indices, both inclusive; probabilities (n, C), class 0 = O;
-    uncertainty (n,) for each method that probabilities alone do not give.
+    uncertainty (n,) for each method that probabilities alone do not give; vectors (n, D), each of
+    length 1, where they are to be compared with the memory of a version.
     """
 
     first: NDArray[np.integer]
     last: NDArray[np.integer]
     probabilities: Floats
     uncertainty: dict[Method, Floats] = field(default_factory=dict)
+    vectors: Floats | None = None
 
     @property
     def mass(self) -> Floats:

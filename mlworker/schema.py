@@ -106,12 +106,25 @@ class Text(Message):
 
 
 @dataclass(frozen=True)
+class Neighbour(Message):
+    """A gold mention of the text `text` (its id), and how like a span the model finds it:
+    a cosine, at most 1."""
+
+    text: int
+    start: int
+    end: int
+    label: str
+    similarity: float
+
+
+@dataclass(frozen=True)
 class ScoredSpan(Message):
     """What a model version says about one span.
 
     `label` is the best label that is an entity, in both lanes; `probabilities` maps every label
     and `NO_ENTITY` to its probability; `sentence_start`/`sentence_end` bound the sentence that
-    holds the span, which is all that an LLM is ever shown.
+    holds the span, which is all that an LLM is ever shown. `nearest` are the most similar gold
+    mentions that the version was trained on: evidence for whoever decides, never a verdict.
     """
 
     start: int
@@ -122,6 +135,7 @@ class ScoredSpan(Message):
     uncertainty: float
     sentence_start: int
     sentence_end: int
+    nearest: list[Neighbour] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from mlworker.encoders import Encoder
 from mlworker.measuring import as_served, fit_temperature, measure
 from mlworker.model import SpanClassifier
 from mlworker.precision import Working
+from mlworker.remembering import remember
 from mlworker.robust import objective
 from mlworker.robust.objective import Copies
 from mlworker.robust.replacement import augmented
@@ -98,14 +99,15 @@ def train(  # noqa: PLR0913 (what the command line offers)
     if not all(weight.isfinite().all() for weight in model.classifier.parameters()):
         raise ValueError("the trained weights leave the range of 16-bit floats")
     model = replace(model, temperature=fit_temperature(as_served(model), corpus.dev))
-    dev, calibrations = measure(as_served(model), corpus.dev, methods)
+    served = as_served(model)
+    dev, calibrations = measure(served, corpus.dev, methods)
     facts = {
         "seed": seed,
         "encoder_name": source.name,
         "training": asdict(config),
         "taus": {method: found.tau for method, found in calibrations.items()},
     }
-    versions.save(model, folder, facts)
+    versions.save(model, folder, facts, remember(served, gold, seed))
     seconds = round(time.monotonic() - started, 1)
     skipped = gold.skipped(model.config.max_width)
     return Trained(source.name, skipped, dev, seconds, calibrations, warm)

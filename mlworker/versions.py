@@ -1,7 +1,7 @@
 """Model versions on disk: immutable folders of safetensors and JSON with a SHA-256 manifest.
 
-A version holds all that tagging needs, its encoder and vocabulary too. It appears whole or not
-at all, and a file that has changed since is refused.
+A version holds all that tagging needs, its encoder and vocabulary too, and what it remembers of
+its gold. It appears whole or not at all, and a file that has changed since is refused.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,11 +24,13 @@ from mlworker import encoders
 from mlworker.config import ModelConfig
 from mlworker.data import WordPieces
 from mlworker.encoders import sha256
+from mlworker.memory import Memory
 from mlworker.model import SpanClassifier
 from mlworker.pretrained import TOKENIZER, WEIGHTS
-from mlworker.schema import Head
+from mlworker.schema import NO_ENTITY, Head
 
 CONFIG = "config.json"
+MEMORY = "memory.safetensors"
 MANIFEST = "manifest.json"
 FORMAT = 1
 
@@ -54,7 +56,9 @@ class LocalModel:
         return self.classifier.output.weight.device
 
 
-def save(model: LocalModel, folder: Path, facts: Mapping[str, Any]) -> None:
+def save(
+    model: LocalModel, folder: Path, facts: Mapping[str, Any], memory: Memory | None = None
+) -> None:
     """Writes a version in half precision; `facts` go into its config.json beside the sizes.
 
     An older version in `folder` is replaced: only a repeated attempt at the same one has it.
@@ -72,13 +76,19 @@ def save(model: LocalModel, folder: Path, facts: Mapping[str, Any]) -> None:
     }
     check_target(folder)
     with _written_whole(folder.resolve()) as draft:
-        save_file(state, draft / WEIGHTS)
         (draft / CONFIG).write_text(json.dumps(config, indent=1), encoding="utf-8")
-        # safetensors lets only its own user read; who may read the rest may read this too.
-        (draft / WEIGHTS).chmod((draft / CONFIG).stat().st_mode)
+        _save_tensors(state, draft / WEIGHTS)
+        if memory is not None:
+            _save_tensors(memory.tensors(), draft / MEMORY)
         model.word_pieces.tokenizer.save(str(draft / TOKENIZER))
         sums = {file.name: sha256(file) for file in sorted(draft.iterdir())}
         (draft / MANIFEST).write_text(json.dumps({"sha256": sums}, indent=1), encoding="utf-8")
+
+
+def _save_tensors(tensors: dict[str, torch.Tensor], file: Path) -> None:
+    save_file(tensors, file)
+    # safetensors lets only its own user read; who may read the rest may read this too.
+    file.chmod((file.parent / CONFIG).stat().st_mode)
 
 
 def check_target(folder: Path) -> None:
@@ -108,6 +118,18 @@ def load(folder: Path) -> LocalModel:
     return LocalModel(config, classifier.eval(), word_pieces, facts.get("temperature", 1.0))
 
 
+def recall(folder: Path) -> Memory | None:
+    """The memory of the version in `folder`; None where it was trained before there was one.
+
+    Raises as `load` does.
+    """
+    if MEMORY not in _sums(folder):
+        return None
+    verify(folder, (MEMORY, CONFIG))
+    labels = read_config(folder)["model"]["labels"]
+    return Memory.of((NO_ENTITY, *labels), load_file(folder / MEMORY))
+
+
 def read_config(folder: Path) -> dict[str, Any]:
     facts: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     if facts.get("format") != FORMAT:
@@ -115,25 +137,36 @@ def read_config(folder: Path) -> dict[str, Any]:
     return facts
 
 
-def verify(folder: Path) -> None:
-    if not folder.is_dir():
-        raise DamagedVersionError(
-            f"there is no model version {folder}: bring its files back, or train again"
-        )
+def verify(folder: Path, files: Sequence[str] = (WEIGHTS, CONFIG, TOKENIZER)) -> None:
+    """Raises `DamagedVersionError` where one of `files` is not what the manifest says."""
+    sums = _sums(folder)
     try:
-        sums = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"]
-        changed = [
-            name for name in (WEIGHTS, CONFIG, TOKENIZER) if sha256(folder / name) != sums[name]
-        ]
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise DamagedVersionError(
-            f"model version {folder.name} is not complete: bring its files back, or train again"
-        ) from error
+        changed = [name for name in files if sha256(folder / name) != sums[name]]
+    except (OSError, LookupError) as error:
+        raise _incomplete(folder) from error
     if changed:
         raise DamagedVersionError(
             f"model version {folder.name}: {', '.join(changed)} has changed; "
             "bring it back as it was, or train again"
         )
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file of the version in `folder`, as its manifest says."""
+    if not folder.is_dir():
+        raise DamagedVersionError(
+            f"there is no model version {folder}: bring its files back, or train again"
+        )
+    try:
+        return dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["sha256"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise _incomplete(folder) from error
+
+
+def _incomplete(folder: Path) -> DamagedVersionError:
+    return DamagedVersionError(
+        f"model version {folder.name} is not complete: bring its files back, or train again"
+    )
 
 
 @contextmanager

@@ -132,6 +132,8 @@ class Prediction(models.Model):
     uncertainty = models.FloatField()
     sentence_start = models.PositiveIntegerField()
     sentence_end = models.PositiveIntegerField()
+    nearest = models.JSONField(default=list)
+    """The gold mentions most like it (`schema.Neighbour`), as gold was when the version learned."""
 
     objects = PredictionQuerySet.as_manager()
 

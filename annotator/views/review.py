@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from annotator import pipeline, queue
+from annotator import examples, pipeline, queue
 from annotator import review as decisions
+from annotator.examples import GoldExample
 from annotator.forms import DecisionForm, SubmitForm
 from annotator.highlighting import highlight
 from annotator.models import Correction, Document, Mention, Project
@@ -139,6 +140,7 @@ def _context(
         "document": document,
         "lines": highlight(document.text, mentions),
         "focus": focus,
+        "similar": _similar(document.project, focus),
         "choices": choices(document.project),
         "needing": sum(m.needs for m in mentions),
         "open": sum(m.is_open for m in mentions),
@@ -147,6 +149,12 @@ def _context(
         "notice": notice,
         "decision_id": uuid.uuid4(),
     }
+
+
+def _similar(project: Project, focus: Shown | None) -> list[GoldExample]:
+    """What a person who is asked about `focus` may compare it with."""
+    prediction = focus.mention.prediction if focus and focus.needs else None
+    return examples.resolve(project, [prediction])[prediction.pk] if prediction else []
 
 
 def _answer(

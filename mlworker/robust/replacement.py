@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 from random import Random
 
@@ -37,7 +38,8 @@ def augmented(gold: Gold, random: Random, share: float) -> Gold:
         if copy.words != original.words
     ]
     sentences = [*gold.sentences, *(sentence for sentence, _ in copies)]
-    return Gold(sentences, [*gold.spans, *(spans for _, spans in copies)], gold.misaligned)
+    spans = [*gold.spans, *(spans for _, spans in copies)]
+    return replace(gold, sentences=sentences, spans=spans)
 
 
 def copied(gold: Gold, random: Random) -> Gold:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from annotator import chunks, pipeline, tagging
 from annotator.models import Document, Job, Prediction, Project, Tagging
 from annotator.training import Impossible
+from mlworker import schema
 from tests import factories
 from tests.annotator import workers
 from tests.annotator.workers import Broker
@@ -100,3 +103,16 @@ def test_uncertainty_is_kept_inside_its_bounds(project: Project, broker: Broker)
     start(project)
     workers.deliver(workers.tag(broker.take("gpu") or {}, ("Ada", "person", 1.0000001)))
     assert Prediction.objects.get().uncertainty == 1
+
+
+def test_the_examples_of_a_span_are_kept_with_it(project: Project, broker: Broker) -> None:
+    documents(project, 1)
+    start(project)
+    answer = workers.tag(broker.take("gpu") or {}, ADA)
+    (span,) = answer.texts[0].spans
+    nearest = [schema.Neighbour(7, 3, 9, "person", 0.873)]
+    answer.texts[0].spans[:] = [replace(span, nearest=nearest)]
+    workers.deliver(answer)
+    assert Prediction.objects.get().nearest == [
+        {"text": 7, "start": 3, "end": 9, "label": "person", "similarity": 0.873}
+    ]

@@ -160,6 +160,7 @@ def test_predict_answers_in_the_offsets_of_the_file(
     spans = shown["spans"]
     assert spans
     for span in spans:
+        assert "nearest" not in span
         unsure = span["uncertainty"] > shown["tau"]
         assert span["routed"] == (unsure or span["lane"] == "candidate")
         assert "👍🏽 Ada lives\r\nin Paris"[span["start"] : span["end"]] == span["text"]
