@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from mlworker import schema
@@ -81,15 +81,6 @@ def claim(job: Job) -> Chunk | None:
             chunk.refresh_from_db()
             return chunk
     return None
-
-
-def jobs_to_look_after() -> JobQuerySet:
-    """Running and paused jobs, and ended ones that still wait to hear of a chunk and never will."""
-    silent = Chunk.objects.filter(
-        job=OuterRef("pk"), state=Chunk.State.SENT, lease_until__lt=timezone.now()
-    )
-    jobs: JobQuerySet = Job.objects.filter(Q(state__in=Job.ACTIVE) | Exists(silent))
-    return jobs
 
 
 def lost(job: Job) -> list[Chunk]:

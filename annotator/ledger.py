@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from mlworker import schema
 
 from . import pace, spending
 from .asked import Asked
-from .models import Chunk, LLMCall, Project, WorkerBeat
+from .models import Chunk, Job, LLMCall, Project, WorkerBeat
 
 STATES = {
     schema.Outcome.ANSWERED: LLMCall.State.ANSWERED,
@@ -82,6 +84,32 @@ def mark_unsent(chunk: Chunk, reason: str) -> None:
     for call in LLMCall.objects.filter(chunk=chunk, state=LLMCall.State.SENT):
         spending.release(call)
         _close(call, LLMCall.State.UNSENT, reason)
+
+
+def close_lost() -> None:
+    """Closes what nobody waits for any more: requests whose chunk, or whose job, ended without
+    them. A chunk that its job still waits for is its lease's business."""
+    for pk in set(_lost().values_list("chunk", flat=True)):
+        with transaction.atomic():
+            chunk = Chunk.objects.select_for_update().get(pk=pk)
+            for call in _lost().filter(chunk=chunk):
+                if not _may_have_been_begun(chunk, call):
+                    spending.release(call)
+                _close(call, LLMCall.State.UNKNOWN, "nothing came back before its chunk ended")
+
+
+def _lost() -> QuerySet[LLMCall]:
+    past = timezone.now() - timedelta(seconds=settings.CHUNK_LEASE_SECONDS)
+    calls = LLMCall.objects.filter(
+        state=LLMCall.State.SENT, created_at__lt=past, chunk__isnull=False
+    )
+    awaited = Q(
+        chunk__state=Chunk.State.SENT,
+        chunk__attempts=F("attempt"),
+        chunk__job__state__in=Job.ACTIVE,
+    )
+    lost: QuerySet[LLMCall] = calls.exclude(awaited)
+    return lost
 
 
 def _may_have_been_begun(chunk: Chunk, call: LLMCall) -> bool:

@@ -357,7 +357,8 @@ def _fail(chunk: Chunk, error: str) -> None:
 
 def sweep() -> None:
     """Looks after every running job: lost chunks are sent again, due ones sent."""
-    for job in chunks.jobs_to_look_after().select_related("project__serving", "version"):
+    ledger.close_lost()
+    for job in Job.objects.active().select_related("project__serving", "version"):
         reclaim(job)
         dispatch(job)
 

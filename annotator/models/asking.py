@@ -53,6 +53,9 @@ class LLMCall(models.Model):
     objects = ProjectScopedQuerySet.as_manager()
 
     class Meta:
+        indexes = [
+            models.Index(fields=["created_at"], condition=Q(state="sent"), name="calls_under_way"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["chunk", "attempt"], name="one_call_an_attempt"),
             models.CheckConstraint(

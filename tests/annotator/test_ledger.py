@@ -44,6 +44,10 @@ def lose() -> None:
     pipeline.sweep()
 
 
+def age() -> None:
+    LLMCall.objects.update(created_at=timezone.now() - timedelta(hours=1))
+
+
 def retry(request: dict[str, Any], **fields: Any) -> None:
     workers.deliver(workers.outcome(request, Outcome.RETRY, **({"reason": "busy"} | fields)))
 
@@ -90,9 +94,31 @@ def test_a_request_of_a_job_that_ended_does_not_stay_under_way_for_ever(
     job: Job, broker: Broker
 ) -> None:
     pipeline.cancel(job)
+    pipeline.sweep()
+    assert calls() == [(1, "sent", "")]
+    age()
     lose()
-    assert calls() == [(1, "unknown", "nothing came back before its lease ran out")]
-    assert broker.all("llm")[1:] == []
+    assert calls() == [(1, "unknown", "nothing came back before its chunk ended")]
+    workers.deliver(workers.answer(broker.take("llm") or {}, Bo="person"))
+    assert calls() == [(1, "answered", "")]
+
+
+def test_nor_does_one_whose_chunk_was_done_by_an_earlier_attempt(job: Job, broker: Broker) -> None:
+    late = broker.take("llm") or {}
+    age()
+    lose()
+    workers.deliver(workers.answer(late, Bo="person"))
+    pipeline.sweep()
+    assert [state for _, state, _ in calls()] == ["answered", "sent"]
+    age()
+    pipeline.sweep()
+    assert [state for _, state, _ in calls()] == ["answered", "unknown"]
+
+
+def test_one_that_is_awaited_is_left_to_its_lease(job: Job, broker: Broker) -> None:
+    age()
+    pipeline.sweep()
+    assert calls() == [(1, "sent", "")]
 
 
 def test_requests_that_were_lost_do_not_use_up_the_tries(job: Job, broker: Broker) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from mlworker import llm
 from mlworker.schema import AskRequest, AskResult, Outcome
 from mlworker.tasks.llm import ask
@@ -68,3 +70,18 @@ print(*{"torch", "transformers", "numpy"} & {name.split(".")[0] for name in sys.
         check=True,
     )
     assert done.stdout.split("\n") == ["refused", "refused", "", ""]
+
+
+@pytest.mark.parametrize(("given", "threads"), [("16", "16"), ("", "4")])
+def test_the_workers_threads_follow_the_setting(given: str, threads: str) -> None:
+    code = "from mlworker import worker; print(worker.app.conf.worker_concurrency)"
+    environment = os.environ | {"REDIS_URL": "redis://127.0.0.1/0", "LLM_CONCURRENCY": given}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[3],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == threads
