@@ -23,16 +23,18 @@ def keep(project: Project) -> bool:
     candidates = predictions.filter(lane=Prediction.Lane.CANDIDATE).count()
     room = max(int(project.questions_per_100 * documents / 100) - candidates, 0)
     mentions = predictions.filter(lane=Prediction.Lane.MENTION).order_by("-uncertainty")
+    last = project.threshold()
     first_left_out = mentions.values_list("uncertainty", flat=True)[room : room + 1]
     found = Threshold(
         version=project.serving,
         method=project.method,
         tau=next(iter(first_left_out), 0.0),
         candidate_floor=project.serving.candidate_floor(),
+        pool=last.pool if last else None,
+        swept=last.swept if last else 0,
         origin=Threshold.Origin.BUDGET,
         note=f"At most {project.questions_per_100:g} questions per 100 documents.",
     )
-    last = project.threshold()
     if last and (last.tau, last.origin, last.note) == (found.tau, found.origin, found.note):
         return False
     found.save()

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from mlworker.schema import NO_ENTITY, Lane, Mention, Scores
+from mlworker.fusion import is_routed
+from mlworker.schema import NO_ENTITY, Evidence, Lane, Mention, Scores
 
 from . import gold
-from .fusion import fuse
-from .models import Document, Prediction, Project
-from .suggestions import BATCH, Evidence
+from .models import Document, Project
+from .suggestions import BATCH, Basis
 from .training import Impossible
 
 Placed = tuple[int, Mention]
@@ -42,11 +42,11 @@ def evaluate(project: Project, split: str) -> dict[str, Any]:
     counted = Counted()
     documents = gold.documents(project, split)
     while batch := list(islice(documents, BATCH)):
-        evidence = Evidence.read(project, [document.pk for document in batch])
-        if len(evidence.tagged) < len(batch):
+        basis = Basis.read(project, [document.pk for document in batch])
+        if len(basis.known) < len(batch):
             raise Impossible(f"Some documents of “{split}” are not tagged yet; tag first.")
         for document in batch:
-            _count(document, evidence, counted)
+            _count(document, basis, counted)
     if not counted.documents:
         raise Impossible(f"There is no gold in the split “{split}”.")
     return {
@@ -65,22 +65,22 @@ def evaluate(project: Project, split: str) -> dict[str, Any]:
     }
 
 
-def _count(document: Document, evidence: Evidence, counted: Counted) -> None:
+def _count(document: Document, basis: Basis, counted: Counted) -> None:
     counted.documents += 1
     counted.gold |= {(document.pk, mention) for mention in gold.mentions_of(document)}
-    for prediction in evidence.predictions.get(document.pk, []):
-        doubt = evidence.doubt(document.pk, prediction)
+    for known, fused in basis.fused(document.pk):
+        span = known.span
 
-        def placed(label: str, at: Prediction = prediction) -> Placed:
+        def placed(label: str, at: Evidence = span) -> Placed:
             return document.pk, Mention(at.start, at.end, label)
 
-        if doubt.lane == Lane.MENTION:
-            counted.local.add(placed(doubt.label))
-        if (label := fuse(doubt).label) is not None:
-            counted.fused.add(placed(label))
-        if not doubt.routed:
+        if span.lane == Lane.MENTION:
+            counted.local.add(placed(span.label))
+        if fused.label is not None:
+            counted.fused.add(placed(fused.label))
+        if span.lane == Lane.PROPOSAL or not is_routed(span, basis.rules.tau):
             continue
         counted.routed += 1
-        counted.asked += doubt.answer is not None
-        if doubt.answer not in (None, NO_ENTITY):
-            counted.llm.add(placed(doubt.answer))
+        counted.asked += span.answer is not None
+        if span.answer not in (None, NO_ENTITY):
+            counted.llm.add(placed(span.answer))

@@ -13,13 +13,11 @@ from django.db.models import Exists, Q, QuerySet
 
 from mlworker import schema
 
-from . import chunks, ledger, suggestions
-from .asked import Asked, asked_by, asked_of, options, sent, set_up, together, whom, whom_with
+from . import asking, ledger, suggestions
+from .asked import Asked, asked_by, asked_of, options, sent, together, whom, whom_with
 from .models import (
     Chunk,
     Document,
-    Job,
-    LLMCall,
     Prediction,
     Project,
     Prompt,
@@ -29,24 +27,10 @@ from .models import (
 from .tagging import in_pieces
 from .training import Impossible
 
-MAX_TRIES = 6
-BACKOFF_SECONDS = 2.0
-"""The first wait; each further one is twice as long, so that a minute without server is bridged."""
-NOT_SET_UP = {
-    Project.Provider.OPENAI: "No LLM server is set up. Set LLM_BASE_URL and LLM_MODEL, then "
-    "restart.",
-    Project.Provider.TRANSFORMERS: "No LLM is set up on this machine. Set LLM_FOLDER, then "
-    "restart.",
-}
-
 
 def prepare(project: Project) -> list[list[int]]:
     """Chunks of the questions that this project's LLM has not been asked yet; may be empty."""
-    if not project.llm_allowed:
-        raise Impossible("This project asks no LLM. Turn one on in its settings first.")
-    provider = Project.Provider(project.provider)
-    if provider in NOT_SET_UP and provider not in set_up():
-        raise Impossible(NOT_SET_UP[provider])
+    asking.check(project)
     if project.serving is None:
         raise Impossible("There is no model yet; train one and tag first.")
     write_questions(project)
@@ -148,46 +132,11 @@ def _as_sent(question: Question) -> schema.Question:
 
 def store(chunk: Chunk, answer: dict[str, Any]) -> int | None:
     """Settles the ledger and the questions. None: the chunk is not ended (postponed or split)."""
-    result = schema.AskResult.from_json(answer)
-    if not ledger.settle(chunk, result):
-        return None  # it came twice
-    if result.outcome in (schema.Outcome.RETRY, schema.Outcome.WAIT):
-        _retry(chunk, result)
-        return None
-    if result.outcome == schema.Outcome.SPLIT and chunks.split(chunk, result.reason):
-        return None
-    if result.outcome == schema.Outcome.REFUSED:
-        leave_open(chunk, result.reason)
-        chunks.end_job(chunk.job, Job.State.FAILED, result.reason)
-        return 0
-    if result.outcome == schema.Outcome.ANSWERED:
-        return _store_answers(chunk, result)
-    leave_open(chunk, result.reason)
-    return len(chunk.items)
+    return asking.store(chunk, answer, _write_answers, leave_open)
 
 
-def _retry(chunk: Chunk, result: schema.AskResult) -> None:
-    """Postpones the chunk, or gives it up after so many requests that came to nothing."""
-    if result.attempt != chunk.attempts:
-        return  # it was given up as lost, and another request is under way
-    tries = ledger.failures(chunk)
-    if tries < MAX_TRIES:
-        wait = result.retry_after
-        chunks.postpone(chunk, BACKOFF_SECONDS**tries if wait is None else wait)
-    else:
-        leave_open(chunk, result.reason)
-        chunks.give_up(chunk, result.reason)
-
-
-def settle_late(chunk: Chunk, answer: dict[str, Any]) -> None:
-    """An answer to a chunk that has ended: nobody waits for it, but it was paid for."""
-    ledger.settle(chunk, schema.AskResult.from_json(answer))
-
-
-def _store_answers(chunk: Chunk, result: schema.AskResult) -> int | None:
-    """What got no usable answer is asked once more, without the others; then it is for people.
-    None: the chunk goes on with these."""
-    again = _may_ask_again(chunk)
+def _write_answers(chunk: Chunk, result: schema.AskResult, *, again: bool) -> list[int]:
+    """Writes what was answered; returns the questions that stay open, to be asked `again`."""
     names = {label.name for label in chunk.job.project.labels.all()} | {schema.NO_ENTITY}
     answers = {answer.id: answer for answer in result.answers}
     call = chunk.calls.filter(attempt=result.attempt).first()
@@ -206,17 +155,7 @@ def _store_answers(chunk: Chunk, result: schema.AskResult) -> int | None:
         questions, ["state", "answer", "probability", "probabilities", "reason", "call"]
     )
     _refresh(chunk)
-    left = [question.pk for question in questions if question.state == Question.State.OPEN]
-    if left:
-        chunks.narrow(chunk, left)
-        return None
-    return len(chunk.items)
-
-
-def _may_ask_again(chunk: Chunk) -> bool:
-    """Once, and only a server: recorded answers and scores do not change."""
-    live = chunk.job.project.provider == Project.Provider.OPENAI
-    return live and chunk.calls.filter(state=LLMCall.State.ANSWERED).count() == 1
+    return [question.pk for question in questions if question.state == Question.State.OPEN]
 
 
 def leave_open(chunk: Chunk, reason: str) -> None:

@@ -57,7 +57,7 @@ def _has_room(pace: Pace, beside: int) -> bool:
 def _under_way(provider: str) -> int:
     """Chunks with questions to this provider that are with a worker, or on the way to one."""
     sent = Chunk.objects.filter(state=Chunk.State.SENT, lease_until__gte=timezone.now())
-    asking = Q(job__kind=Job.Kind.LINK, job__project__provider=provider)
+    asking = Q(job__kind__in=Job.ASKING, job__project__provider=provider)
     return sent.filter(asking).count()
 
 
@@ -71,7 +71,7 @@ def waiting(job: Job) -> JobQuerySet:
     """The other jobs with questions to the same provider that have not all been sent."""
     pending = Chunk.objects.filter(job=OuterRef("pk"), state=Chunk.State.PENDING)
     asking = Job.objects.running().filter(
-        kind=Job.Kind.LINK, project__provider=job.project.provider
+        kind__in=Job.ASKING, project__provider=job.project.provider
     )
     return asking.filter(Exists(pending)).exclude(pk=job.pk)
 

@@ -19,6 +19,7 @@ from kombu.exceptions import OperationalError
 from mlworker import schema
 
 from . import (
+    asking,
     budget,
     chunks,
     ledger,
@@ -26,6 +27,7 @@ from . import (
     pace,
     recalibrating,
     suggestions,
+    sweeping,
     tagging,
     training,
     trying,
@@ -102,7 +104,7 @@ STEPS = {
         abandon=linking.leave_open,
         lose=ledger.mark_unknown,
         withdraw=ledger.mark_unsent,
-        late=linking.settle_late,
+        late=asking.settle_late,
         costs=True,
         claim=pace.claim,
         window=pace.share,
@@ -116,20 +118,39 @@ STEPS = {
         recalibrating.store,
     ),
 }
-STEPS[Job.Kind.TRIAL] = replace(
-    STEPS[Job.Kind.LINK], prepare=trying.prepare, request=trying.request
-)
+STEPS |= {
+    Job.Kind.TRIAL: replace(STEPS[Job.Kind.LINK], prepare=trying.prepare, request=trying.request),
+    Job.Kind.SWEEP: replace(
+        STEPS[Job.Kind.LINK],
+        prepare=sweeping.prepare,
+        request=sweeping.request,
+        store=sweeping.store,
+        abandon=sweeping.leave_open,
+    ),
+    Job.Kind.SPLIT: Step(
+        "gpu",
+        "mlworker.split",
+        GPU,
+        sweeping.prepare_split,
+        sweeping.request_split,
+        sweeping.store_split,
+    ),
+}
 
 
 # What this installation's own LLM is asked, its GPU worker does, and it costs nothing.
-LINK_HERE = replace(
-    STEPS[Job.Kind.LINK], queue="gpu", costs=False, claim=chunks.claim, window=lambda _: 3
-)
+HERE: dict[str, Any] = {
+    "queue": "gpu",
+    "costs": False,
+    "claim": chunks.claim,
+    "window": lambda _: 3,
+}
 
 
 def step_for(project: Project, kind: str) -> Step:
     here = project.provider == Project.Provider.TRANSFORMERS
-    return LINK_HERE if kind == Job.Kind.LINK and here else STEPS[Job.Kind(kind)]
+    step = STEPS[Job.Kind(kind)]
+    return replace(step, **HERE) if here and kind in Job.ASKING else step
 
 
 def step_of(job: Job) -> Step:
@@ -241,7 +262,8 @@ def ended(job: Job) -> bool:
 
 
 def follow_up(job: Job) -> str | None:
-    """The loop: train → tag → link held-out gold → recalibrate (once a version) → link the rest.
+    """The loop: train → tag → link held-out gold → recalibrate (once a version) → link the rest →
+    sweep → recalibrate.
 
     What came up while a job ran (a new version, new documents) makes it run once more, and a
     method without τ, because it was chosen after the training, has it chosen after tagging.
@@ -251,12 +273,21 @@ def follow_up(job: Job) -> str | None:
     project = Project.objects.select_related("serving").get(pk=job.project_id)
     if job.kind == Job.Kind.TRAIN or (job.kind == Job.Kind.TAG and tagging.missed(job, project)):
         return Job.Kind.TAG
+    if job.kind == Job.Kind.SPLIT:
+        return Job.Kind.SWEEP
     lacks_tau = job.kind == Job.Kind.TAG and recalibrating.lacks_tau(project)
-    if lacks_tau or (job.kind == Job.Kind.LINK and recalibrating.is_due(project)):
+    if lacks_tau or (job.kind in Job.ASKING and recalibrating.is_due(project)):
         return Job.Kind.RECALIBRATE
-    if not project.llm_allowed or (job.kind == Job.Kind.LINK and not linking.is_due(project)):
+    return _to_ask(job, project)
+
+
+def _to_ask(job: Job, project: Project) -> str | None:
+    """Questions first; then what is to be read whole."""
+    if not project.llm_allowed or job.kind == Job.Kind.SWEEP:
         return None
-    return Job.Kind.LINK
+    if job.kind != Job.Kind.LINK or linking.is_due(project):
+        return Job.Kind.LINK
+    return Job.Kind.SWEEP if sweeping.is_due(project) else None
 
 
 # --- Through the queues ------------------------------------------------------------------------

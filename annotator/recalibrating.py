@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Prefetch
 
 from mlworker import schema
 
-from . import budget, gold, suggestions
+from . import budget, evidence, gold, suggestions
 from .asked import asked_by
 from .models import Chunk, Document, Job, Mention, Prediction, Project, Tagging, Threshold
+from .swept import swept_by
 from .training import Impossible, record_threshold
 
 
@@ -26,10 +28,14 @@ def prepare(project: Project) -> list[list[int]]:
 
 
 def is_due(project: Project) -> bool:
-    """Whether τ does not rest on the LLM's answers about held-out gold yet, and there are more of
-    them than when it was chosen."""
+    """Whether the LLM has read held-out gold since τ was chosen, or τ does not rest on its answers
+    about held-out gold yet and there are more of them than there were."""
     threshold = project.threshold()
-    if threshold is None or not threshold.awaits_answers:
+    if threshold is None:
+        return False
+    if held_out_swept(project) > threshold.swept:
+        return True
+    if not threshold.awaits_answers:
         return False
     answered = asked_by(project).answered()
     predicted = Prediction.objects.serving(project).filter(
@@ -40,6 +46,12 @@ def is_due(project: Project) -> bool:
     return predicted.filter(Exists(answered.about_outer_prediction())).count() > known
 
 
+def held_out_swept(project: Project) -> int:
+    """How many sentences of held-out gold the project's LLM has read."""
+    held_out = Document.objects.filter(project=project).held_out()
+    return swept_by(project).answered().filter(document__in=held_out).count()
+
+
 def lacks_tau(project: Project) -> bool:
     """Whether a version serves, but no τ is known for the project's method: it was chosen after
     the training. Without held-out gold it gets the default."""
@@ -48,8 +60,14 @@ def lacks_tau(project: Project) -> bool:
 
 def request(chunk: Chunk) -> dict[str, Any]:
     job = chunk.job
-    outcomes, candidates = list(held_out(job)), list(candidates_of(job))
-    return schema.CalibrateRequest(chunk.pk, chunk.attempts, outcomes, candidates).to_json()
+    return schema.CalibrateRequest(
+        chunk=chunk.pk,
+        attempt=chunk.attempts,
+        outcomes=list(held_out(job)),
+        candidates=list(candidates_of(job)),
+        audited=list(audited(job)),
+        labels=[label.name for label in job.project.labels.all()],
+    ).to_json()
 
 
 def held_out(job: Job) -> Iterator[schema.HeldOut]:
@@ -79,6 +97,20 @@ def held_out(job: Job) -> Iterator[schema.HeldOut]:
             )
 
 
+def audited(job: Job) -> Iterator[schema.Audited]:
+    """What is known of the spans of held-out gold, and its mentions; nothing where another version
+    or method came since the job began."""
+    project = job.project
+    if (job.version, job.method) != (project.serving, project.method):
+        return
+    documents = gold.documents(project, Document.Split.DEV)
+    while batch := list(islice(documents, suggestions.BATCH)):
+        known = evidence.gather(project, [document.pk for document in batch])
+        for document in batch:
+            spans = [k.span for k in known.get(document.pk, [])]
+            yield schema.Audited(spans, sorted(gold.mentions_of(document)))
+
+
 def candidates_of(job: Job) -> Iterator[schema.CandidateOutcome]:
     """Each candidate of held-out gold: its entity mass, and whether gold has a mention there."""
     found = Prediction.objects.filter(
@@ -104,7 +136,14 @@ def store(chunk: Chunk, answer: dict[str, Any]) -> int:
     found = result.calibration
     origin = Threshold.Origin.INTERSECTION if found.from_answers else Threshold.Origin.TRAINING
     floor = max(found.candidate_floor, job.version.candidate_floor())
-    record_threshold(job.version, job.method, origin, replace(found, candidate_floor=floor))
+    record_threshold(
+        job.version,
+        job.method,
+        origin,
+        replace(found, candidate_floor=floor),
+        pool=result.pool,
+        swept=held_out_swept(job.project),
+    )
     # What the held-out gold says is kept and shown; a budget goes before it.
     budget.keep(job.project)
     suggestions.refresh_under_review(job.project)

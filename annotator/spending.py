@@ -82,7 +82,10 @@ def _most_tokens(request: schema.AskRequest) -> tuple[int, int]:
     shown = [e.context for e in examples] + [q.context for q in request.questions]
     contexts = sum(FRAME + len(context.encode()) for context in shown)
     text = len(request.prompt.text.encode())
-    return FRAME + text + labels + contexts, FRAME + ANSWER * len(request.questions)
+    passages = sum(FRAME + len(passage.text.encode()) for passage in request.passages)
+    # What is found in a passage repeats its words, with what surrounds a mention.
+    answers = ANSWER * len(request.questions) + 2 * passages
+    return FRAME + text + labels + contexts + passages, FRAME + answers
 
 
 def prices() -> QuerySet[Price]:

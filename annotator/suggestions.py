@@ -6,17 +6,17 @@ anew. What people decided is not touched, and neither is a span they decided abo
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from django.db import transaction
 
-from mlworker.schema import Lane, Routing
+from mlworker.fusion import Fused, Rules, fuse
+from mlworker.schema import Routing
 
-from .asked import asked_by
-from .fusion import Doubt, fuse
-from .models import Document, Label, Mention, Prediction, Project, Question, Tagging
+from . import evidence
+from .evidence import Known
+from .models import Document, Label, Mention, Project
 
 BATCH = 200
 ROWS = 500
@@ -26,52 +26,22 @@ Span = tuple[int, int]
 
 
 @dataclass
-class Evidence:
-    """All that suggestions in a project are built from, read once per batch."""
+class Basis:
+    """All that suggestions in a batch of documents are built from."""
 
-    tau: float | None
-    llm_allowed: bool
+    rules: Rules
     labels: dict[str, Label]
-    tagged: set[int] = field(default_factory=set)
-    predictions: dict[int, list[Prediction]] = field(default_factory=lambda: defaultdict(list))
-    questions: dict[tuple[int, int, int], Question] = field(default_factory=dict)
+    known: dict[int, list[Known]]
 
     @classmethod
-    def read(cls, project: Project, documents: Iterable[int]) -> Evidence:
-        threshold = project.threshold()
-        evidence = cls(
-            tau=threshold.tau if threshold else None,
-            llm_allowed=project.llm_allowed,
-            labels={label.name: label for label in project.labels.all()},
-        )
-        taggings = Tagging.objects.filter(
-            document__in=documents, version=project.serving, method=project.method
-        )
-        if threshold is not None:
-            evidence.tagged.update(taggings.values_list("document_id", flat=True))
-        predictions = Prediction.objects.filter(tagging__in=taggings)
-        for prediction in predictions.select_related("label", "tagging"):
-            evidence.predictions[prediction.tagging.document_id].append(prediction)
-        for question in asked_by(project).filter(document__in=documents):
-            evidence.questions[question.document_id, question.start, question.end] = question
-        return evidence
+    def read(cls, project: Project, documents: Iterable[int]) -> Basis:
+        labels = {label.name: label for label in project.labels.all()}
+        return cls(evidence.rules(project), labels, evidence.gather(project, documents))
 
-    def question(self, document: int, prediction: Prediction) -> Question | None:
-        return self.questions.get((document, prediction.start, prediction.end))
-
-    def doubt(self, document: int, prediction: Prediction) -> Doubt:
-        if self.tau is None:
-            raise ValueError("without τ nothing can be routed")
-        question = self.question(document, prediction)
-        return Doubt(
-            lane=Lane(prediction.lane),
-            label=prediction.label.name,
-            uncertainty=prediction.uncertainty,
-            tau=self.tau,
-            asked=self.llm_allowed,
-            answer=(question.answer or None) if question else None,
-            reason=question.reason if question else "",
-        )
+    def fused(self, document: int) -> list[tuple[Known, Fused]]:
+        """Each span of `document` that anything is known of, and what follows from it."""
+        known = self.known[document]
+        return list(zip(known, fuse([k.span for k in known], self.rules), strict=True))
 
 
 def refresh_under_review(project: Project) -> None:
@@ -93,11 +63,11 @@ def refresh(project: Project, documents: Iterable[int]) -> None:
                 .without_text()
                 .prefetch_related("mentions")
             )
-            evidence = Evidence.read(project, [d.pk for d in open_rows])
+            basis = Basis.read(project, [d.pk for d in open_rows])
             changes = Changes()
             for document in open_rows:
-                if document.pk in evidence.tagged:
-                    _rebuild(document, evidence, changes)
+                if document.pk in basis.known:
+                    _rebuild(document, basis, changes)
             changes.write()
 
 
@@ -113,17 +83,25 @@ class Changes:
     def write(self) -> None:
         Mention.objects.filter(pk__in=self.gone).delete()
         Mention.objects.bulk_create(self.new, batch_size=ROWS)
-        fields = ["source", "needs_person", "maybe", "reason", "prediction", "question"]
+        fields = [
+            "source",
+            "needs_person",
+            "maybe",
+            "reason",
+            "right",
+            "prediction",
+            "question",
+        ]
         Mention.objects.bulk_update(self.changed, fields, batch_size=ROWS)
         fields = ["version", "status", "needs_count", "priority"]
         Document.objects.bulk_update(self.documents, fields)
 
 
-def _rebuild(document: Document, evidence: Evidence, changes: Changes) -> None:
+def _rebuild(document: Document, basis: Basis, changes: Changes) -> None:
     present = list(document.mentions.all())
     kept = [m for m in present if _stands(m)]
     old = {_key(m): m for m in present if not _stands(m)}
-    wanted = {_key(m): m for m in _suggest(document, kept, evidence)}
+    wanted = {_key(m): m for m in _suggest(document, kept, basis)}
     for key in old.keys() & wanted.keys():
         wanted[key].pk = old[key].pk
     changes.gone += [m.pk for key, m in old.items() if key not in wanted]
@@ -150,26 +128,26 @@ def _seen(mention: Mention) -> tuple[object, ...]:
     return *_key(mention), mention.source, mention.needs_person, mention.maybe, mention.reason
 
 
-def _suggest(document: Document, kept: list[Mention], evidence: Evidence) -> Iterator[Mention]:
+def _suggest(document: Document, kept: list[Mention], basis: Basis) -> Iterator[Mention]:
     taken = [(m.start, m.end) for m in kept if m.state != Mention.State.REJECTED]
     refused = {(m.start, m.end) for m in kept if m.state == Mention.State.REJECTED}
-    for prediction in evidence.predictions.get(document.pk, []):
-        span = (prediction.start, prediction.end)
-        fused = fuse(evidence.doubt(document.pk, prediction))
-        label = evidence.labels.get(fused.shown or "")
+    for known, fused in basis.fused(document.pk):
+        span = (known.span.start, known.span.end)
+        label = basis.labels.get(fused.shown or "")
         if label is None or span in refused or _overlaps(span, taken):
             continue
         yield Mention(
             document=document,
-            start=prediction.start,
-            end=prediction.end,
+            start=known.span.start,
+            end=known.span.end,
             label=label,
             source=fused.source,
             needs_person=fused.routing == Routing.HUMAN,
             maybe=fused.label is None,
             reason=fused.reason[:300],
-            prediction=prediction,
-            question=evidence.question(document.pk, prediction),
+            right=fused.right,
+            prediction=known.prediction,
+            question=known.question,
         )
 
 

@@ -71,7 +71,14 @@ def store(chunk: Chunk, answer: dict[str, Any]) -> int:
     unread = known.difference(stored.values_list("document_id", flat=True))
     texts = [text for text in result.texts if text.id in unread]
     taggings = Tagging.objects.bulk_create(
-        Tagging(document_id=text.id, version=version, method=job.method) for text in texts
+        Tagging(
+            document_id=text.id,
+            version=version,
+            method=job.method,
+            sentences=[[s.start, s.end, s.missed] for s in text.sentences],
+            faint=[[f.start, f.end, f.probabilities] for f in text.faint],
+        )
+        for text in texts
     )
     Prediction.objects.bulk_create(
         prediction

@@ -78,7 +78,13 @@ def store(chunk: Chunk, answer: dict[str, Any]) -> int:
 
 
 def record_threshold(
-    version: ModelVersion, method: str, origin: str, calibration: schema.Calibration
+    version: ModelVersion,
+    method: str,
+    origin: str,
+    calibration: schema.Calibration,
+    *,
+    pool: schema.Pool | None = None,
+    swept: int = 0,
 ) -> Threshold:
     return Threshold.objects.create(
         version=version,
@@ -89,6 +95,8 @@ def record_threshold(
         candidate_floor=calibration.candidate_floor,
         origin=origin,
         intervals=[interval.to_json() for interval in calibration.intervals],
+        pool=pool.to_json() if pool else None,
+        swept=swept,
         note=calibration.note,
     )
 

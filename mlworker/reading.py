@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,12 +10,15 @@ import numpy as np
 from mlworker import routing
 from mlworker.memory import Memory
 from mlworker.routing import Spans
-from mlworker.schema import Lane, Method, ScoredSpan, TaggedText, Text
+from mlworker.schema import Faint, Lane, Method, ReadSentence, ScoredSpan, TaggedText, Text
 from mlworker.segmentation import Sentence
 from mlworker.uncertainty import METHODS, Floats
 
-DIGITS = 5
+DIGITS, FAINT_DIGITS = 5, 4
 """Decimals of probabilities and uncertainties on the wire."""
+
+Looked = tuple[Sentence, Spans, list[int], list[int]]
+"""A sentence, its spans, and which of them are mentions and candidates."""
 
 
 @dataclass(frozen=True)
@@ -43,24 +46,20 @@ class Reading:
         mentions = [routing.mentions(spans) for spans in self.spans]
         candidates = routing.candidates(self.spans, mentions, candidates_per_100, candidate_floor)
         flat = [sentence for part in self.sentences for sentence in part]
+        looked = list(zip(flat, self.spans, mentions, candidates, strict=True))
         scored = [
             [
                 *self._wire(method, sentence, spans, chosen, Lane.MENTION),
                 *self._wire(method, sentence, spans, asked, Lane.CANDIDATE),
             ]
-            for sentence, spans, chosen, asked in zip(
-                flat, self.spans, mentions, candidates, strict=True
-            )
+            for sentence, spans, chosen, asked in looked
         ]
         if memory is not None and flat:
             chosen = [[*m, *c] for m, c in zip(mentions, candidates, strict=True)]
             scored = self._compared(scored, chosen, memory)
-        rows = iter(scored)
+        rows = zip(looked, scored, strict=True)
         return [
-            TaggedText(
-                text.id,
-                sorted((s for _ in part for s in next(rows)), key=lambda s: (s.start, s.end)),
-            )
+            _tagged(text, [next(rows) for _ in part])
             for text, part in zip(self.texts, self.sentences, strict=True)
         ]
 
@@ -109,6 +108,27 @@ class Reading:
                 )
             )
         return out
+
+
+def _tagged(text: Text, read: list[tuple[Looked, list[ScoredSpan]]]) -> TaggedText:
+    """What was made of a text's sentences, and the spans of each, put together."""
+    scored = sorted((s for _, spans in read for s in spans), key=lambda s: (s.start, s.end))
+    sentences: list[ReadSentence] = []
+    faint: list[Faint] = []
+    for (sentence, spans, mentions, candidates), _ in read:
+        (start, _), (_, end) = sentence.offsets[0], sentence.offsets[-1]
+        missed = round(routing.missed(spans, mentions), DIGITS)
+        sentences.append(ReadSentence(start, end, missed))
+        faint += _faint(sentence, spans, {*mentions, *candidates})
+    return TaggedText(text.id, scored, sentences, faint)
+
+
+def _faint(sentence: Sentence, spans: Spans, taken: set[int]) -> Iterator[Faint]:
+    """All spans but those `taken`."""
+    rows = spans.probabilities.astype(np.float64).round(FAINT_DIGITS).tolist()
+    for i, (first, last) in enumerate(zip(spans.first.tolist(), spans.last.tolist(), strict=True)):
+        if i not in taken:
+            yield Faint(sentence.offsets[first][0], sentence.offsets[last][1], rows[i])
 
 
 def _vectors(spans: Spans) -> Floats:

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from mlworker.schema import Method
 from mlworker.uncertainty import Floats
 
-MASS_FLOOR = 0.05
-"""A span with less entity mass 1 - p(O) is never looked at again."""
+MASS_FLOOR = 0.003
+"""A span with less entity mass 1 - p(O) is forgotten."""
+CANDIDATE_FLOOR = 0.05
+"""A span with less is no candidate: it counts only where an LLM finds it too."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def candidates(
     if most <= 0:
         return [[] for _ in sentences]
     ranked: list[tuple[float, int, int]] = []
-    lowest = max(floor, MASS_FLOOR)
+    lowest = max(floor, CANDIDATE_FLOOR)
     for number, (spans, used) in enumerate(zip(sentences, taken, strict=True)):
         mass = spans.mass
         unsure = (spans.probabilities.argmax(axis=1) == 0) & (mass >= lowest)
@@ -77,6 +79,16 @@ def candidates(
     for _, number, i in sorted(ranked)[:most]:
         chosen[number].append(i)
     return chosen
+
+
+def missed(spans: Spans, taken: Sequence[int]) -> float:
+    """How many mentions are expected beside those `taken`: the entity mass of all spans that
+    overlap none of them."""
+    used: set[int] = set()
+    for i in taken:
+        used.update(_words(spans, i))
+    free = [i for i in range(len(spans.first)) if used.isdisjoint(_words(spans, i))]
+    return float(spans.mass[free].sum())
 
 
 def _without_overlap(

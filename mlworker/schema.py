@@ -20,8 +20,10 @@ NO_ENTITY = "O"
 DEFAULT_LANGUAGE = "en"
 """The language of texts that say none, as of the default encoder."""
 
-PROMPT = "choice.v1"
+PROMPT = "choice.v2"
 """The built-in prompt that a project asks with where it has none of its own."""
+SWEEP_PROMPT = "sweep.v1"
+"""The built-in prompt with which sentences are read whole."""
 
 
 class Method(StrEnum):
@@ -48,10 +50,12 @@ class Head(StrEnum):
 
 
 class Lane(StrEnum):
-    """Why a span is looked at: predicted as a mention, or "no entity" but not surely."""
+    """Why a span is looked at: predicted as a mention, "no entity" but not surely, or found by the
+    LLM alone when it read the sentence."""
 
     MENTION = "mention"
     CANDIDATE = "candidate"
+    PROPOSAL = "proposal"
 
 
 class Routing(StrEnum):
@@ -139,9 +143,30 @@ class ScoredSpan(Message):
 
 
 @dataclass(frozen=True)
+class Faint(Message):
+    """A span that is neither predicted nor a candidate: `probabilities` are of `NO_ENTITY` and then
+    of the version's labels, in their order."""
+
+    start: int
+    end: int
+    probabilities: list[float]
+
+
+@dataclass(frozen=True)
+class ReadSentence(Message):
+    """A sentence of a text; `missed` is how many mentions the model expects it has overlooked."""
+
+    start: int
+    end: int
+    missed: float
+
+
+@dataclass(frozen=True)
 class TaggedText(Message):
     id: int
     spans: list[ScoredSpan]
+    sentences: list[ReadSentence] = field(default_factory=list)
+    faint: list[Faint] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -166,6 +191,18 @@ class TagRequest(Work):
 
 @dataclass(frozen=True)
 class TagResult(Work):
+    texts: list[TaggedText]
+
+
+@dataclass(frozen=True)
+class SplitRequest(Work):
+    texts: list[Text]
+
+
+@dataclass(frozen=True)
+class SplitResult(Work):
+    """Where the sentences of each text are; nothing else is known of it yet."""
+
     texts: list[TaggedText]
 
 
@@ -274,14 +311,61 @@ class TrainResult(Work):
 
 
 @dataclass(frozen=True)
+class Evidence(Message):
+    """What is known of one span before it is decided.
+
+    `label` is the local model's best one, of a proposal the sweep's, and `probabilities` are the
+    local model's, empty where they are too small to be kept. `answer` is what the LLM said when it
+    was asked about the span, with its probability where it gave one (`reason` says why it said
+    nothing); `found` what it said of it when it read the sentence. Both are a label's name,
+    `NO_ENTITY`, or None where it was not asked, or has not read the sentence.
+    """
+
+    start: int
+    end: int
+    lane: Lane
+    label: str
+    uncertainty: float
+    probabilities: dict[str, float]
+    answer: str | None = None
+    answer_probability: float | None = None
+    found: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Audited(Message):
+    """A document that people checked: what was known of its spans, and its gold."""
+
+    evidence: list[Evidence]
+    gold: list[Mention]
+
+
+@dataclass(frozen=True)
+class Pool(Message):
+    """Learned weights of what speaks for a label (see `fusion`), and the probability of being an
+    entity from which on a span is taken for one; `spans` is how many it was learned from."""
+
+    labels: list[str]
+    weights: dict[str, float]
+    cut: float
+    spans: int
+
+
+@dataclass(frozen=True)
 class CalibrateRequest(Work):
+    """`audited` is what fusion is learned from, with these `labels`; without it, it is not."""
+
     outcomes: list[HeldOut]
     candidates: list[CandidateOutcome] = field(default_factory=list)
+    audited: list[Audited] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class CalibrateResult(Work):
     calibration: Calibration
+    pool: Pool | None = None
 
 
 @dataclass(frozen=True)
@@ -315,6 +399,8 @@ class Form(StrEnum):
     """Several a request, as JSON; the LLM answers with the codes of options."""
     QUESTION = "question"
     """One a request, in a sentence, as in the LinkNER paper; it answers with a label's name."""
+    SWEEP = "sweep"
+    """Whole sentences, several a request, as JSON; the LLM names the mentions it finds."""
 
 
 @dataclass(frozen=True)
@@ -328,14 +414,47 @@ class Prompt(Message):
 
 
 @dataclass(frozen=True)
+class Passage(Message):
+    """A sentence to be read for all its mentions."""
+
+    id: int
+    text: str
+
+
+@dataclass(frozen=True)
 class AskRequest(Work):
-    """One request to an LLM: several questions with the same options."""
+    """One request to an LLM: several questions with the same options, or passages to be read."""
 
     provider: str
     model: str
     prompt: Prompt
     labels: list[Label]
-    questions: list[Question]
+    questions: list[Question] = field(default_factory=list)
+    passages: list[Passage] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """How many questions or passages."""
+        return len(self.questions) + len(self.passages)
+
+
+@dataclass(frozen=True)
+class Ungrounded(Message):
+    """What an LLM named that does not stand in the passage so: `label` as it gave it."""
+
+    text: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Finds(Message):
+    """What was found in a passage, offsets in its text; `mentions` is None where it got no usable
+    answer, and then `reason` says why."""
+
+    id: int
+    mentions: list[Mention] | None
+    ungrounded: list[Ungrounded] = field(default_factory=list)
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -384,6 +503,7 @@ class AskResult(Work):
     billed: bool = True
     sent: bool = True
     server_failed: bool = False
+    finds: list[Finds] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

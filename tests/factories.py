@@ -19,6 +19,7 @@ from annotator.models import (
     Project,
     Prompt,
     Question,
+    SweptSentence,
     Tagging,
     Threshold,
     User,
@@ -129,7 +130,7 @@ def make_question(document: Document, surface: str, answer: str = "", **fields: 
     fields = {
         "provider": Project.Provider.RECORDED,
         "model": "demo",
-        "prompt_version": "choice.v1",
+        "prompt_version": "choice.v2",
         "state": Question.State.ANSWERED if answer else Question.State.UNRESOLVED,
     } | fields
     return Question.objects.create(
@@ -141,6 +142,25 @@ def make_question(document: Document, surface: str, answer: str = "", **fields: 
         answer=answer,
         **fields,
     )
+
+
+def make_swept_sentence(
+    document: Document, found: dict[str, str] | None = None, **fields: Any
+) -> SweptSentence:
+    """The document's text, read whole: what was `found` is words to label."""
+    named = []
+    for words, label in (found or {}).items():
+        start = document.text.index(words)
+        named.append([start, start + len(words), label])
+    fields = {
+        "provider": Project.Provider.OPENAI,
+        "model": "m",
+        "prompt_version": "sweep.v1",
+        "state": SweptSentence.State.ANSWERED,
+        "start": 0,
+        "end": document.length,
+    } | fields
+    return SweptSentence.objects.create(document=document, found=named, **fields)
 
 
 def make_mention(document: Document, surface: str, label: str, **fields: Any) -> Mention:

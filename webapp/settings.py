@@ -170,7 +170,8 @@ SPECTACULAR_SETTINGS = {
 
 # --- The loop ----------------------------------------------------------------------------------
 CHUNK_DOCUMENTS = env.int("CHUNK_DOCUMENTS", default=64)
-CHUNK_QUESTIONS = env.int("CHUNK_QUESTIONS", default=8)
+CHUNK_QUESTIONS = env.int("CHUNK_QUESTIONS", default=12)
+CHUNK_SENTENCES = env.int("CHUNK_SENTENCES", default=10)
 CHUNK_LEASE_SECONDS = env.int("CHUNK_LEASE_SECONDS", default=120)
 """How long a chunk may go without a sign of life before the sweeper sends it again."""
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10)

@@ -10,6 +10,7 @@ from .people import SignInLink, User
 from .projects import Label, Membership, Project
 from .prompts import Prompt, Trial
 from .spending import MICROS, Price, Spending
+from .sweeping import SweptSentence
 
 __all__ = [
     "MICROS",
@@ -32,6 +33,7 @@ __all__ = [
     "Question",
     "SignInLink",
     "Spending",
+    "SweptSentence",
     "Tagging",
     "Threshold",
     "Trial",

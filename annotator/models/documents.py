@@ -57,7 +57,7 @@ class DocumentQuerySet(ProjectScopedQuerySet):
 
     def without_text(self) -> Self:
         """Loads the rows without what may be long."""
-        return self.defer("text", "tokens", "meta")
+        return self.defer("text", "tokens", "sentences", "meta")
 
     def held_out(self) -> Self:
         """Gold that is never trained on: what thresholds and figures are estimated from."""
@@ -95,6 +95,8 @@ class Document(models.Model):
     length = models.PositiveIntegerField(editable=False)
     tokens = models.JSONField(null=True)
     """Offsets of the words, `[[start, end], …]`, where the corpus came tokenised."""
+    sentences = models.JSONField(null=True)
+    """Where its sentences are, `[[start, end], …]`, for as long as no model has read it."""
     meta = models.JSONField(default=dict)
     split = models.CharField(max_length=5, choices=Split, default=Split.NONE)
     status = models.CharField(max_length=6, choices=Status, default=Status.NEW)
@@ -172,6 +174,7 @@ class Mention(models.Model):
         LLM = "llm", "LLM"
         PERSON = "person", "person"
         IMPORT = "import", "import"
+        SWEEP = "sweep", "the LLM's reading of the sentence"
 
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="mentions")
     start = models.PositiveIntegerField()
@@ -184,6 +187,8 @@ class Mention(models.Model):
     """Shown to be asked about; left alone it is not a mention."""
     reason = models.CharField(max_length=300, blank=True)
     """Why a person is asked, in plain words."""
+    right = models.FloatField(null=True)
+    """How probably the machine's last word on this span is right, where checked spans tell."""
     prediction = models.ForeignKey(
         "annotator.Prediction", null=True, on_delete=models.SET_NULL, related_name="mentions"
     )
@@ -202,7 +207,7 @@ class Mention(models.Model):
                 name="known_mention_state",
             ),
             models.CheckConstraint(
-                condition=Q(source__in=["local", "llm", "person", "import"]),
+                condition=Q(source__in=["local", "llm", "person", "import", "sweep"]),
                 name="known_mention_source",
             ),
             models.UniqueConstraint(

@@ -28,6 +28,11 @@ class Job(models.Model):
         LINK = "link", "Asking the LLM"
         RECALIBRATE = "recalibrate", "Recalibrating"
         TRIAL = "trial", "Trying a prompt"
+        SPLIT = "split", "Finding sentences"
+        SWEEP = "sweep", "The LLM reads sentences"
+
+    ASKING = (Kind.LINK, Kind.TRIAL, Kind.SWEEP)
+    """The kinds that send requests to an LLM."""
 
     class State(models.TextChoices):
         RUNNING = "running"

@@ -74,6 +74,10 @@ class Threshold(models.Model):
     origin = models.CharField(max_length=12, choices=Origin)
     intervals = models.JSONField(default=list)
     """The evidence: accuracy of local model and LLM per interval of uncertainty."""
+    pool = models.JSONField(null=True)
+    """How what is known of a routed span is weighed (`schema.Pool`); null: by the paper's rule."""
+    swept = models.PositiveIntegerField(default=0)
+    """How many sentences of held-out gold the LLM had read when it was chosen."""
     note = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -94,6 +98,10 @@ class Tagging(models.Model):
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="taggings")
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="taggings")
     method = models.CharField(max_length=20)
+    sentences = models.JSONField(default=list)
+    """The sentences, `[[start, end, missed], …]`, with the mentions expected beside those found."""
+    faint = models.JSONField(default=list)
+    """What is neither predicted nor a candidate: `[[start, end, [p(O), p(label), …]], …]`."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -35,6 +35,10 @@ class Project(models.Model):
         TRANSFORMERS = "transformers", "The LLM on this installation's own machine"
         RECORDED = "recorded", "Recorded answers, no live LLM"
 
+    class Fusion(models.TextChoices):
+        POOL = "pool", "by what checked spans say of each (the paper's rule until there are enough)"
+        REPLACE = "replace", "the LLM's label replaces the local one (the paper's rule)"
+
     name = models.CharField(max_length=100, unique=True)
     slug = models.SlugField(max_length=110, unique=True, editable=False)
     guidelines = models.TextField(blank=True)
@@ -57,6 +61,14 @@ class Project(models.Model):
     """How many candidates per 100 sentences may be routed."""
     questions_per_100 = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0)])
     """How many spans per 100 documents τ may route; null: τ follows from held-out gold."""
+    fusion = models.CharField(max_length=7, choices=Fusion, default=Fusion.POOL)
+    """How local model and LLM are brought together."""
+    sure = models.FloatField(default=0.9, validators=[MinValueValidator(0.5), MaxValueValidator(1)])
+    """A pooled outcome that is right with less probability goes to a person."""
+    sweep_share = models.FloatField(
+        default=0, validators=[MinValueValidator(0), MaxValueValidator(100)]
+    )
+    """Percent of the sentences that the LLM reads whole, those first in which most is missed."""
     provider = models.CharField(max_length=20, choices=Provider, default=Provider.NONE, blank=True)
     monthly_budget = models.DecimalField(
         max_digits=10,

@@ -32,7 +32,7 @@ def activity_context(project: Project) -> dict[str, object]:
 
 def _waiting(project: Project, active: list[Job]) -> str:
     """Why questions wait, in plain words; empty where there are none, or the LLM is asked."""
-    if not any(job.is_running and job.kind == Job.Kind.LINK for job in active):
+    if not any(job.is_running and job.kind in Job.ASKING for job in active):
         return ""
     found = pace.trouble(project)
     return found.notice if found is not None and found.until > timezone.now() else ""

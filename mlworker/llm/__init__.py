@@ -1,4 +1,4 @@
-"""Asking an LLM multiple-choice questions about spans; one small module per provider.
+"""Asking an LLM about spans, or to read sentences whole; one small module per provider.
 
 A provider is one function. A call makes at most one HTTP request and never raises for what a
 server does: how the request ended is an `Outcome`, and a question that got no usable answer
@@ -30,7 +30,7 @@ def ask(request: AskRequest) -> AskResult:
     path = PROVIDERS.get(request.provider)
     if path is None:
         return unsent(refused(request, f"there is no LLM provider {request.provider!r}"))
-    if not request.questions:
+    if not request.size:
         return AskResult(request.chunk, request.attempt, Outcome.ANSWERED)
     seconds, reason = pace.held(request.provider)
     if seconds:

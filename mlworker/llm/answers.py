@@ -11,12 +11,13 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
-from mlworker.llm import logprobs
+from mlworker.llm import logprobs, sweep
 from mlworker.llm.logprobs import Weight
 from mlworker.llm.outcomes import bounded, unresolved
 from mlworker.llm.prompt import Messages
+from mlworker.llm.replies import entries
 from mlworker.schema import Answer, AskRequest, AskResult, Form, Outcome, Question
 
 MAX_TOKENS = 2**31 - 1
@@ -58,6 +59,9 @@ def _read_choice(
         return unresolved(request, "the LLM refused to answer")
     if not isinstance(content, str) or not content.strip():
         return unresolved(request, "the LLM's answer was empty")
+    if request.prompt.form is Form.SWEEP:
+        finds = sweep.parse(content, messages.options, request.passages)
+        return AskResult(request.chunk, request.attempt, Outcome.ANSWERED, finds=finds)
     read_content = parse if request.prompt.form is Form.CHOICE else parse_name
     answers = read_content(content, messages.options, request.questions, choice.get("logprobs"))
     return AskResult(request.chunk, request.attempt, Outcome.ANSWERED, answers)
@@ -119,39 +123,13 @@ def _weighed(question: Question, option: str, weight: Weight, options: Mapping[s
 
 def _found(content: str, options: Mapping[str, str], token_logprobs: Any) -> Found:
     """Raises `ValueError` where `content` is not of the form that was asked for."""
-    answers = _strict_json(content)
-    answers = answers.get("answers") if isinstance(answers, dict) else None
-    if not isinstance(answers, list) or not all(_is_answer(answer) for answer in answers):
-        raise ValueError("the LLM's answer is not of the form that was asked for")
+    answers = entries(content, "answers")
     labels = [answer.get("label") for answer in answers]
     weights = logprobs.of_labels(content, labels, token_logprobs, options)
     found: Found = defaultdict(list)
     for answer, label, weight in zip(answers, labels, weights, strict=True):
         found[answer["id"]].append((label, weight))
     return found
-
-
-def _is_answer(answer: Any) -> bool:
-    return isinstance(answer, dict) and type(answer.get("id")) is int
-
-
-def _strict_json(content: str) -> Any:
-    try:
-        return json.loads(content, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise ValueError("the LLM's answer is not JSON") from error
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON; one that says two things under one key says nothing."""
-    keys = dict(pairs)
-    if len(keys) != len(pairs):
-        raise ValueError("a key is given twice")
-    return keys
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _count(body: Mapping[str, Any], key: str) -> int:

@@ -25,6 +25,8 @@ NAMES = {
 }
 """Name of a feature → how a server's complaint about it reads."""
 
+INTEGER = {"type": "integer"}
+
 REFUSALS = {400, 404, 422, 500, 501}
 
 Features = dict[str, dict[str, Any]]
@@ -35,33 +37,46 @@ _forgone: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
 
 def wanted(options: Mapping[str, str], form: Form) -> Features:
     """All that an answer with these options could use."""
-    coded = {"JSON schemas": {"response_format": answer_format(options)}}
-    return (coded if form is Form.CHOICE else {}) | {
-        "logprobs": {"logprobs": True, "top_logprobs": min(len(options), MAX_ALTERNATIVES)},
-        "a temperature": {"temperature": 0},
-    }
+    likely = {"logprobs": True, "top_logprobs": min(len(options), MAX_ALTERNATIVES)}
+    chosen: Features = {"logprobs": likely, "a temperature": {"temperature": 0}}
+    if form is Form.CHOICE:
+        return {"JSON schemas": {"response_format": answer_format(options)}} | chosen
+    if form is Form.SWEEP:
+        schemas = {"JSON schemas": {"response_format": sweep_format(options)}}
+        return schemas | {"a temperature": {"temperature": 0}}
+    return chosen
 
 
 def answer_format(codes: Iterable[str]) -> dict[str, Any]:
     """The schema of an answer; the same for all requests of a project, so servers may cache it."""
-    item = {
-        "type": "object",
-        "properties": {
-            "id": {"type": "integer"},
-            "label": {"type": "string", "enum": [*codes]},
-        },
-        "required": ["id", "label"],
-        "additionalProperties": False,
+    return _format("answers", {"id": INTEGER, "label": {"type": "string", "enum": [*codes]}})
+
+
+def sweep_format(codes: Iterable[str]) -> dict[str, Any]:
+    """The schema of what is found in sentences."""
+    mention = {
+        "text": {"type": "string"},
+        "occurrence": INTEGER,
+        "label": {"type": "string", "enum": [*codes]},
     }
-    schema = {
-        "type": "object",
-        "properties": {"answers": {"type": "array", "items": item}},
-        "required": ["answers"],
-        "additionalProperties": False,
-    }
+    mentions = {"type": "array", "items": _object(mention)}
+    return _format("found", {"id": INTEGER, "mentions": mentions})
+
+
+def _format(key: str, entry: dict[str, Any]) -> dict[str, Any]:
+    schema = _object({key: {"type": "array", "items": _object(entry)}})
     return {
         "type": "json_schema",
-        "json_schema": {"name": "answers", "strict": True, "schema": schema},
+        "json_schema": {"name": key, "strict": True, "schema": schema},
+    }
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [*properties],
+        "additionalProperties": False,
     }
 
 

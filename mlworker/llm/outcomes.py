@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mlworker.schema import Answer, AskRequest, AskResult, Outcome
+from mlworker.schema import Answer, AskRequest, AskResult, Finds, Outcome
 
 MAX_RAW = 8192
 """Bytes of a server's reply that are kept for people to read."""
@@ -49,7 +49,7 @@ def unsent(result: AskResult) -> AskResult:
 
 def split(request: AskRequest, reason: str, raw: str = "") -> AskResult:
     """One question may be at fault: halve the request, or give up a single question."""
-    if len(request.questions) == 1:
+    if request.size == 1:
         return replace(unresolved(request, reason, raw), billed=False)
     return AskResult(
         request.chunk,
@@ -63,8 +63,14 @@ def split(request: AskRequest, reason: str, raw: str = "") -> AskResult:
 
 def unresolved(request: AskRequest, reason: str, raw: str = "") -> AskResult:
     """The server answered, but not one question: all go to a person."""
-    answers = [Answer(question.id, None, reason=reason) for question in request.questions]
-    return AskResult(request.chunk, request.attempt, Outcome.ANSWERED, answers, raw=bounded(raw))
+    return AskResult(
+        request.chunk,
+        request.attempt,
+        Outcome.ANSWERED,
+        [Answer(question.id, None, reason=reason) for question in request.questions],
+        finds=[Finds(passage.id, None, reason=reason) for passage in request.passages],
+        raw=bounded(raw),
+    )
 
 
 def bounded(text: str, size: int = MAX_RAW) -> str:

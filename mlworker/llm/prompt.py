@@ -9,7 +9,10 @@ is a JSON object and nothing else:
 
 Items are numbered from 1 in the order of the request's questions; a database id never leaves. An
 item with examples of its own has them beside it, under "examples". The form `question` asks one
-question in the words of the LinkNER paper (Table 5) and is there to compare with.
+question in the words of the LinkNER paper (Table 5) and is there to compare with. The form `sweep`
+has sentences read whole:
+
+    {"labels": {"A": "person", "B": "location"}, "texts": [{"id": 1, "text": "I met Ada ."}]}
 
 Pure, and free of other libraries: workers and pages build the messages with the same code.
 """
@@ -28,7 +31,7 @@ from typing import Any
 from mlworker.schema import NO_ENTITY, PROMPT, AskRequest, Example, Form, Label, Prompt, Question
 
 PROMPTS = Path(__file__).parent / "prompts"
-BUILT_IN = {"choice.v1": Form.CHOICE, "paper.v1": Form.QUESTION}
+BUILT_IN = {"choice.v2": Form.CHOICE, "paper.v1": Form.QUESTION, "sweep.v1": Form.SWEEP}
 """Name of a file in `prompts/` → how questions are put with it."""
 SLOT = "{{options}}"
 
@@ -65,8 +68,7 @@ def built_in(name: str = PROMPT) -> Prompt:
 
 def build(request: AskRequest) -> Messages:
     """Raises `ValueError` where the prompt's form cannot put this request."""
-    put = _choices if request.prompt.form is Form.CHOICE else _one_question
-    messages = put(request)
+    messages = FORMS[request.prompt.form](request)
     return Messages(encodable(messages.system), encodable(messages.user), messages.options)
 
 
@@ -159,6 +161,25 @@ def _asked(about: Question | Example) -> str:
         f'"<Context>: {about.context}" Select the entity type of {surface(about)} in this context, '
         "and only need to output the entity type"
     )
+
+
+# --- Sentences to be read whole ----------------------------------------------------------------
+def _sentences(request: AskRequest) -> Messages:
+    names = [label.name for label in request.labels]
+    options = dict(zip(codes(len(names)), names, strict=True))
+    lines = [
+        _option(f"{code} = {label.name}", label.description)
+        for code, label in zip(options, request.labels, strict=True)
+    ]
+    texts = [{"id": n, "text": passage.text} for n, passage in enumerate(request.passages, 1)]
+    return Messages(
+        request.prompt.text.replace(SLOT, "\n".join(lines)),
+        compact({"labels": options, "texts": texts}),
+        options,
+    )
+
+
+FORMS = {Form.CHOICE: _choices, Form.QUESTION: _one_question, Form.SWEEP: _sentences}
 
 
 # --- Texts -------------------------------------------------------------------------------------

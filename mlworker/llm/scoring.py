@@ -40,6 +40,8 @@ class Asked:
 
 def ask(request: AskRequest) -> AskResult:
     started = time.monotonic()
+    if request.passages:
+        return refused(request, "this LLM only scores options; it cannot read sentences")
     try:
         model = chat.configured(request.model)
         asked = tokenised(model, request)

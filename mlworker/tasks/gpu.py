@@ -8,18 +8,23 @@ from pathlib import Path
 
 from celery import shared_task
 
-from mlworker import inference, progress, storage
+from mlworker import inference, pooling, progress, storage
 from mlworker.calibration import calibrate as choose_tau
 from mlworker.config import TrainConfig
 from mlworker.schema import (
     CalibrateRequest,
     CalibrateResult,
+    ReadSentence,
+    SplitRequest,
+    SplitResult,
+    TaggedText,
     TagRequest,
     TagResult,
     Text,
     TrainRequest,
     TrainResult,
 )
+from mlworker.segmentation import sentences
 from mlworker.tasks.envelope import envelope
 from mlworker.training import Corpus
 from mlworker.training import train as train_model
@@ -37,6 +42,24 @@ def tag(request: TagRequest) -> TagResult:
         request.candidate_floor,
     )
     return TagResult(request.chunk, request.attempt, tagged)
+
+
+@shared_task(name="mlworker.split", acks_late=False)
+@envelope(SplitRequest)
+def split(request: SplitRequest) -> SplitResult:
+    """Where the sentences are, for as long as there is no model to say more."""
+    cut = [
+        TaggedText(
+            text.id,
+            [],
+            [
+                ReadSentence(found.offsets[0][0], found.offsets[-1][1], 0.0)
+                for found in sentences(text)
+            ],
+        )
+        for text in request.texts
+    ]
+    return SplitResult(request.chunk, request.attempt, cut)
 
 
 @shared_task(name="mlworker.train", acks_late=False)
@@ -74,7 +97,8 @@ def train(request: TrainRequest) -> TrainResult:
 @envelope(CalibrateRequest)
 def calibrate(request: CalibrateRequest) -> CalibrateResult:
     calibration = choose_tau(request.outcomes, request.candidates)
-    return CalibrateResult(request.chunk, request.attempt, calibration)
+    pool = pooling.learn(request.audited, request.labels, calibration.tau)
+    return CalibrateResult(request.chunk, request.attempt, calibration, pool)
 
 
 def _dataset(path: Path) -> Iterator[tuple[str, Text]]:

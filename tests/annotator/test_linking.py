@@ -149,7 +149,7 @@ def test_only_the_sentence_is_sent_and_all_labels_offered(
         (name, f"Names of a {name}.") for name in factories.LABELS
     ]
     assert (request.provider, request.model) == ("recorded", "demo")
-    assert request.prompt == built_in("choice.v1")
+    assert request.prompt == built_in("choice.v2")
     call = LLMCall.objects.get()
     assert (call.state, call.attempt, call.questions_count) == ("sent", 1, 2)
 

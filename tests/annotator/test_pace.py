@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from annotator import chunks, linking, pace, pipeline
+from annotator import asking, chunks, linking, pace, pipeline
 from annotator.models import Chunk, Job, LLMCall, Pace, Project
 from mlworker.schema import Outcome
 from tests import factories
@@ -117,7 +117,7 @@ def test_a_request_that_was_not_sent_is_no_try_and_costs_nothing(
 ) -> None:
     project.documents.exclude(pk=project.documents.first().pk).delete()
     job = link(project)
-    for _ in range(linking.MAX_TRIES + 2):
+    for _ in range(asking.MAX_TRIES + 2):
         request = broker.take("llm") or {}
         workers.deliver(workers.outcome(request, Outcome.WAIT, retry_after=9.0, sent=False))
         due()

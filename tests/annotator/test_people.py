@@ -77,6 +77,7 @@ def make_world(member: Any) -> None:
     document = factories.make_document(project, source=source)
     mention = factories.make_doubt(document, "Ada", "person")
     factories.make_question(document, "Ada", "person")
+    factories.make_swept_sentence(document)
     factories.make_job(project)
     LLMCall.objects.create(project=project, attempt=1, questions_count=1)
     project.spendings.create(month=date(2026, 1, 1))
@@ -98,6 +99,7 @@ def test_these_models_are_scoped() -> None:
         "Prompt",
         "Question",
         "Spending",
+        "SweptSentence",
         "Trial",
     ]
 

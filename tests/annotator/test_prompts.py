@@ -36,8 +36,8 @@ def make(project: Project, user: User, **fields: Any) -> Prompt:
 
 
 def test_a_project_begins_with_the_built_in_prompt(project: Project) -> None:
-    assert sent(project.prompt) == built_in("choice.v1")
-    assert whom(project).prompt_version.startswith("choice.v1+")
+    assert sent(project.prompt) == built_in("choice.v2")
+    assert whom(project).prompt_version.startswith("choice.v2+")
 
 
 def test_prompts_are_numbered_and_the_same_one_is_not_kept_twice(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from annotator import pipeline, prompts, trying
 from annotator.asked import whom, whom_with
@@ -180,8 +181,9 @@ def test_a_trial_changes_no_document(
 
 
 def test_the_papers_prompt_is_tried_one_question_a_request(
-    project: Project, user: User, broker: Broker
+    project: Project, user: User, broker: Broker, settings: Settings
 ) -> None:
+    settings.LLM_CONCURRENCY = 20
     paper = factories.make_prompt(project, form="question")
     start(project, paper, user)
     sizes = [len(surfaces(r)) for r in broker.all("llm") if text_of(r) == paper.text]

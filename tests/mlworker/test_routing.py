@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlworker import inference
-from mlworker.routing import MASS_FLOOR, Spans, candidates, mentions
+from mlworker.routing import CANDIDATE_FLOOR, Spans, candidates, mentions
 from mlworker.schema import Mention, Text
 from mlworker.versions import LocalModel
 
@@ -54,7 +54,7 @@ def test_candidates_keep_to_their_budget_and_out_of_the_way_of_mentions(
     assert sum(map(len, chosen)) <= math.ceil(len(sentences) * per_100 / 100)
     for found, used, picked in zip(sentences, taken, chosen, strict=True):
         assert all(found.probabilities[i].argmax() == 0 for i in picked)
-        assert all(found.mass[i] >= MASS_FLOOR for i in picked)
+        assert all(found.mass[i] >= CANDIDATE_FLOOR for i in picked)
         assert not any(overlap(found, i, j) for i in picked for j in [*used, *picked] if i != j)
 
 

@@ -65,7 +65,7 @@ def test_values_outside_the_lists_are_refused(world: World, owner: Client, query
     assert owner.get(f"{world.url}documents/?{query}").status_code == 400
 
 
-@pytest.mark.parametrize("query", ["kind=sweep", "state=lost", "after=1"])
+@pytest.mark.parametrize("query", ["kind=dream", "state=lost", "after=1"])
 def test_the_same_for_jobs(world: World, owner: Client, query: str) -> None:
     assert owner.get(f"{world.url}jobs/?{query}").status_code == 400
 

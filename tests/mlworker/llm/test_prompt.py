@@ -110,7 +110,7 @@ def test_a_lone_surrogate_can_be_sent(make_request: MakeRequest) -> None:
     assert json.loads(prompt.user.encode())["items"][0]["context"] == "? ⟦Ada⟧"
 
 
-@pytest.mark.parametrize("version", ["choice.v99", "../prompts/choice.v1", "", "/etc/passwd"])
+@pytest.mark.parametrize("version", ["choice.v99", "../prompts/choice.v2", "", "/etc/passwd"])
 def test_an_unknown_version_is_refused(version: str) -> None:
     with pytest.raises(ValueError, match="no prompt"):
         built_in(version)

@@ -102,7 +102,8 @@ def test_the_papers_prompt_gets_the_same_answers(replay: dict[str, int]) -> None
     for question, key in islice(clear, 30):
         result = ask(replace(request_for([question]), prompt=built_in("paper.v1")))
         expected = pytest.approx(PROBABILITY[rows[key][1]])
-        assert result.answers == [Answer(question.id, rows[key][0], expected)]
+        given = [replace(answer, probabilities=None) for answer in result.answers]
+        assert given == [Answer(question.id, rows[key][0], expected)]
     assert (replay["items"], replay["misses"]) == (30, 0)
 
 

@@ -56,7 +56,7 @@ from mlworker.schema import AskRequest, Label, Question
 import mlworker.tasks.llm
 for provider in llm.PROVIDERS.keys() - {'transformers'}:
     question = Question(1, "x", 0, 1)
-    print(llm.ask(AskRequest(1, 1, provider, "m", "choice.v1", [], [question])).outcome)
+    print(llm.ask(AskRequest(1, 1, provider, "m", "choice.v2", [], [question])).outcome)
 print(*{"torch", "transformers", "numpy"} & {name.split(".")[0] for name in sys.modules})
 """
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("LLM_", "DJANGO_"))}

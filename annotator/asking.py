@@ -1,0 +1,96 @@
+"""What questions and sweeps have in common: whether an LLM may be asked, and how a request ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from mlworker import schema
+
+from . import chunks, ledger
+from .asked import set_up
+from .models import Chunk, Job, LLMCall, Project
+from .training import Impossible
+
+MAX_TRIES = 6
+BACKOFF_SECONDS = 2.0
+"""The first wait; each further one is twice as long, so that a minute without server is bridged."""
+NOT_SET_UP = {
+    Project.Provider.OPENAI: "No LLM server is set up. Set LLM_BASE_URL and LLM_MODEL, then "
+    "restart.",
+    Project.Provider.TRANSFORMERS: "No LLM is set up on this machine. Set LLM_FOLDER, then "
+    "restart.",
+}
+
+
+class Write(Protocol):
+    """Writes what was answered; returns the items that stay open, to be asked `again`."""
+
+    def __call__(self, chunk: Chunk, result: schema.AskResult, *, again: bool) -> list[int]: ...
+
+
+LeaveOpen = Callable[[Chunk, str], object]
+"""Says of the items of a request that failed why they are still open."""
+
+
+def check(project: Project) -> None:
+    """Raises `Impossible` where the project asks no LLM, or one that is not set up."""
+    if not project.llm_allowed:
+        raise Impossible("This project asks no LLM. Turn one on in its settings first.")
+    provider = Project.Provider(project.provider)
+    if provider in NOT_SET_UP and provider not in set_up():
+        raise Impossible(NOT_SET_UP[provider])
+
+
+def store(chunk: Chunk, answer: dict[str, Any], write: Write, leave_open: LeaveOpen) -> int | None:
+    """Settles the ledger and the items. None: the chunk is not ended (postponed or split)."""
+    result = schema.AskResult.from_json(answer)
+    if not ledger.settle(chunk, result):
+        return None  # it came twice
+    if result.outcome in (schema.Outcome.RETRY, schema.Outcome.WAIT):
+        _retry(chunk, result, leave_open)
+        return None
+    if result.outcome == schema.Outcome.SPLIT and chunks.split(chunk, result.reason):
+        return None
+    if result.outcome == schema.Outcome.REFUSED:
+        leave_open(chunk, result.reason)
+        chunks.end_job(chunk.job, Job.State.FAILED, result.reason)
+        return 0
+    if result.outcome == schema.Outcome.ANSWERED:
+        return _write(chunk, result, write)
+    leave_open(chunk, result.reason)
+    return len(chunk.items)
+
+
+def _retry(chunk: Chunk, result: schema.AskResult, leave_open: LeaveOpen) -> None:
+    """Postpones the chunk, or gives it up after so many requests that came to nothing."""
+    if result.attempt != chunk.attempts:
+        return  # it was given up as lost, and another request is under way
+    tries = ledger.failures(chunk)
+    if tries < MAX_TRIES:
+        wait = result.retry_after
+        chunks.postpone(chunk, BACKOFF_SECONDS**tries if wait is None else wait)
+    else:
+        leave_open(chunk, result.reason)
+        chunks.give_up(chunk, result.reason)
+
+
+def _write(chunk: Chunk, result: schema.AskResult, write: Write) -> int | None:
+    """What got no usable answer is asked once more, without the others; then it is for people.
+    None: the chunk goes on with these."""
+    left = write(chunk, result, again=_may_ask_again(chunk))
+    if left:
+        chunks.narrow(chunk, left)
+        return None
+    return len(chunk.items)
+
+
+def _may_ask_again(chunk: Chunk) -> bool:
+    """Once, and only a server: recorded answers and scores do not change."""
+    live = chunk.job.project.provider == Project.Provider.OPENAI
+    return live and chunk.calls.filter(state=LLMCall.State.ANSWERED).count() == 1
+
+
+def settle_late(chunk: Chunk, answer: dict[str, Any]) -> None:
+    """An answer to a chunk that has ended: nobody waits for it, but it was paid for."""
+    ledger.settle(chunk, schema.AskResult.from_json(answer))

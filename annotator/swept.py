@@ -1,0 +1,24 @@
+"""Which sentences the LLM of a project has read."""
+
+from __future__ import annotations
+
+from mlworker.llm.prompt import built_in
+from mlworker.schema import SWEEP_PROMPT
+
+from .asked import Asked, asked_in
+from .models import Project, SweptSentence
+from .models.sweeping import SweptSentenceQuerySet
+
+
+def whom_sweeps(project: Project) -> Asked:
+    """Whom this project has read sentences; meaningful where `project.llm_allowed`."""
+    return asked_in(project, SWEEP_PROMPT, built_in(SWEEP_PROMPT))
+
+
+def swept_by(project: Project) -> SweptSentenceQuerySet:
+    """The sentences given to the LLM that this project asks now."""
+    to = whom_sweeps(project)
+    sentences: SweptSentenceQuerySet = SweptSentence.objects.of_prompt(
+        to.provider, to.model, to.prompt_version
+    )
+    return sentences.filter(document__project=project)
