@@ -24,8 +24,14 @@ lint: .venv/.installed-dev
 	$(python) manage.py makemigrations --check --dry-run
 
 # Trains and measures on the corpora in DATA; prints tables and writes bench.json.
+# What is recorded in the folder LLM, if it is there, answers for an LLM about the corpora in LINK.
+data = $(or $(DATA),../shared/data)
+llm = $(or $(LLM),../shared/llm)
+link = $(or $(LINK),$(if $(DATA),,wnut17))
+replay = $(if $(wildcard $(llm)/replay_server.py),--replay $(llm) --link "$(link)")
+
 bench: .venv/.installed
-	$(python) -m mlworker bench --data $(or $(DATA),../shared/data) $(ARGS)
+	$(python) -m mlworker bench --data $(data) $(replay) $(ARGS)
 
 # Writes the requirements*.txt anew from the requirements*.in.
 lock: $(python)

@@ -156,6 +156,19 @@ def _add_bench(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--reuse", action="store_true", help="train only what is not in --models")
     command.add_argument(
+        "--link",
+        type=_names,
+        default=[],
+        metavar="CORPUS,…",
+        help="link their dev sets to the LLM server of the environment, or to that of --replay",
+    )
+    command.add_argument(
+        "--replay",
+        type=Path,
+        metavar="DIR",
+        help="a folder with replay_server.py and recorded answers (*.jsonl) to link to",
+    )
+    command.add_argument(
         "--largest", type=_eight, default=100_000, metavar="N", help="sentences to tag at once"
     )
     _add_encoder(command)

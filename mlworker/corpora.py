@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import yaml
+
 from mlworker import conll, spanner_json
-from mlworker.schema import Text
+from mlworker.schema import Label, Text
 
 JSON = re.compile(r"\s*\[\s*[{\]]")
 """How SpanNER's JSON begins; a word "[" of CoNLL columns has its tag after it."""
@@ -38,6 +40,19 @@ def decode(path: Path) -> str:
 def labels(texts: Iterable[Text]) -> tuple[str, ...]:
     """The labels of all mentions, sorted."""
     return tuple(sorted({m.label for text in texts for m in text.mentions}))
+
+
+def described(folder: Path, names: Iterable[str]) -> list[Label]:
+    """Labels with the descriptions that `labels.yaml` in the corpus folder has for them; those of
+    `names` alone where there is none. Raises `ValueError` where the file is broken."""
+    path = folder / "labels.yaml"
+    if not path.exists():
+        return [Label(name) for name in names]
+    try:
+        rows = yaml.safe_load(decode(path))
+        return [Label(str(row["name"]), str(row.get("description", ""))) for row in rows]
+    except (yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{path}: not a list of name and description: {error}") from error
 
 
 def split(path: Path) -> str | None:

@@ -6,6 +6,7 @@ import os
 import platform
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,8 +14,9 @@ from pathlib import Path
 import torch
 
 from mlworker import corpora, hardware, inference, plots
-from mlworker.bench import accuracy, figures, speed, tables
+from mlworker.bench import accuracy, figures, linking, speed, tables
 from mlworker.bench.accuracy import DEV, TRAIN, Measured, Trained, Variant
+from mlworker.bench.replaying import replayed
 from mlworker.bench.verdicts import verdicts
 from mlworker.config import Robust
 from mlworker.schema import Head, Text
@@ -33,7 +35,9 @@ Figures = Iterator[figures.Figure]
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """`data` holds a folder per corpus, or is one; `largest` is the number of sentences up to
-    which the growth of tagging's time is measured; without `plots` none are drawn."""
+    which the growth of tagging's time is measured; without `plots` none are drawn. The dev sets of
+    the corpora in `link` are linked too, to the LLM server of the environment, or to that in
+    `replay`, which answers from recordings."""
 
     data: Path
     out: Path
@@ -45,6 +49,8 @@ class Options:
     encoder: str = ""
     seed: int = 1
     reuse: bool = False
+    replay: Path | None = None
+    link: Sequence[str] = ()
     largest: int = 100_000
 
     @property
@@ -59,6 +65,7 @@ class Gold:
     """A corpus by its name, with its test sets, that called "test" first; `test` is its file."""
 
     name: str
+    folder: Path
     corpus: Corpus
     tests: dict[str, list[Text]]
     test: Path
@@ -67,12 +74,16 @@ class Gold:
 def run(options: Options, say: Say, report: Report) -> None:
     """Raises `ValueError` where there is no corpus, or one without a file that is needed."""
     gold = [_gold(folder) for folder in _folders(options)]
+    missing = {*options.link} - {found.name for found in gold}
+    if missing and not options.only:
+        raise ValueError(f"{options.data} has no corpus {', '.join(sorted(missing))} to link")
     say(machine())
     trained = [(g, [_trained(options, g, v, report) for v in options.variants]) for g in gold]
     found = [
         *_training(trained, say),
         *_tagging(options, trained, say),
         *_tests(options, trained, say),
+        *_linking(options, trained, say),
     ]
     figures.write(found, options.out)
 
@@ -127,6 +138,17 @@ def _tests(options: Options, trained: Sequence[tuple[Gold, list[Trained]]], say:
             _draw(found, options.plots)
 
 
+def _linking(options: Options, trained: Sequence[tuple[Gold, list[Trained]]], say: Say) -> Figures:
+    """With the first variant."""
+    with replayed(options.replay) if options.replay else nullcontext():
+        for gold, (model, *_) in trained:
+            if gold.name in options.link:
+                labels = corpora.described(gold.folder, gold.corpus.labels)
+                found = linking.measure(model, gold.corpus, labels)
+                say(f"{tables.linking(found)}\n\n{tables.prompts(found)}")
+                yield from figures.of_linking(found)
+
+
 def _draw(found: Measured, folder: Path) -> None:
     """The figures that need no LLM: Fig. 4 to 6, the last two without its curves."""
     variant, (corpus, test) = found.trained.variant, found.cell
@@ -165,7 +187,7 @@ def _gold(folder: Path) -> Gold:
         raise ValueError(f"{folder} has no test set beside its train file")
     # All is read before anything is trained: what is broken is to be known now.
     tests = {name: corpora.read(files[name]) for name in names}
-    return Gold(folder.resolve().name, accuracy.load_corpus(files), tests, files[names[0]])
+    return Gold(folder.resolve().name, folder, accuracy.load_corpus(files), tests, files[names[0]])
 
 
 def _trained(options: Options, gold: Gold, variant: Variant, report: Report) -> Trained:

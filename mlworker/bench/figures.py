@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from mlworker.bench.accuracy import Drawn, Measured, Trained
+from mlworker.bench.linking import Linking
 from mlworker.bench.speed import SmallTraining, Tagging
 from mlworker.evaluation import UncertaintyQuality
 
@@ -74,6 +75,23 @@ def of_small_training(found: SmallTraining) -> Iterator[Figure]:
     yield _lower("training.small.cold.seconds", found.cold, SECONDS)
     if found.warm is not None:
         yield _lower("training.small.warm.seconds", found.warm, SECONDS)
+
+
+def of_linking(found: Linking) -> Iterator[Figure]:
+    name = f"{found.corpus}.dev.linking"
+    yield _higher(f"{name}.local.f1", found.local.f1, PERCENT)
+    yield _higher(f"{name}.llm_alone.f1", found.llm_alone.f1, PERCENT)
+    yield _lower(f"{name}.requests_per_1000", found.questions.requests_per_1000, "requests")
+    yield _lower(f"{name}.tokens", found.questions.tokens_each, "tokens/span")
+    share = found.questions.tokens_each / found.paper.tokens_each
+    yield _lower(f"{name}.tokens.share_of_paper", share, SHARE)
+    for fused in found.shares:
+        read = f"{name}.read_{fused.share}"
+        yield _higher(f"{read}.replaced.f1", fused.replaced, PERCENT)
+        yield _higher(f"{read}.pooled.f1", fused.pooled, PERCENT)
+        if fused.cost:
+            yield _lower(f"{read}.requests", fused.cost.requests, "requests")
+            yield _lower(f"{read}.tokens", fused.cost.prompt_tokens, "tokens")
 
 
 def of_test(found: Measured) -> Iterator[Figure]:

@@ -9,23 +9,29 @@ from __future__ import annotations
 
 import random
 import statistics
-import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from mlworker import evaluation, fusion, inference, llm, pooling
+from mlworker import evaluation, fusion, inference, pooling
 from mlworker.bench.accuracy import Trained
+from mlworker.bench.asking import (
+    PAPER_PROMPT,
+    SHARES,
+    TOGETHER,
+    Span,
+    answers_to,
+    questions_about,
+    rendered_with,
+    sweep,
+)
+from mlworker.bench.prompts import Cost
 from mlworker.calibration import calibrate
 from mlworker.fusion import Rules
 from mlworker.llm.prompt import built_in
 from mlworker.schema import (
     NO_ENTITY,
     PROMPT,
-    SWEEP_PROMPT,
     Answer,
-    AskRequest,
-    AskResult,
     Audited,
     CandidateOutcome,
     Evidence,
@@ -35,42 +41,15 @@ from mlworker.schema import (
     Lane,
     Mention,
     Method,
-    Outcome,
-    Passage,
-    Prompt,
-    Question,
     Scores,
     TaggedText,
     Text,
 )
+from mlworker.training import Corpus
 
-SHARES = (0, 10, 25, 50, 100)
-"""Percent of the sentences that the LLM reads."""
-TOGETHER = 12
-"""Questions or sentences in a request."""
-AT_ONCE = 4
 HALVINGS = 10
 CANDIDATES_PER_100 = 20.0
-PAPER_PROMPT = "paper.v1"
-TRIES = 6
-
-
-@dataclass(frozen=True)
-class Cost:
-    """`spans` is what was asked about: spans, or sentences."""
-
-    spans: int
-    requests: int
-    prompt_tokens: int
-    completion_tokens: int
-
-    @property
-    def requests_per_1000(self) -> float:
-        return 1000 * self.requests / self.spans
-
-    @property
-    def tokens_per_span(self) -> float:
-        return self.prompt_tokens / self.spans
+SHOTS = (0, 5)
 
 
 @dataclass(frozen=True)
@@ -94,6 +73,8 @@ class Linking:
     local: Scores
     questions: Cost
     paper: Cost
+    with_examples: dict[int, tuple[Cost, Cost]]
+    """So many examples of each label, and of no entity: what our prompt takes, and the paper's."""
     llm_alone: Scores
     shares: list[Fusion]
 
@@ -103,20 +84,22 @@ class Asked:
     """All that the LLM said of a dev set: its answer to each (text, start, end), and what it found
     in each sentence (text, start, end), the riskiest first."""
 
-    answers: dict[tuple[int, int, int], Answer]
-    sentences: list[tuple[int, int, int]]
-    finds: dict[tuple[int, int, int], Finds]
+    answers: dict[Span, Answer]
+    sentences: list[Span]
+    finds: dict[Span, Finds]
 
 
-def measure(trained: Trained, texts: Sequence[Text], labels: Sequence[Label]) -> Linking:
-    """Raises `ValueError` where the LLM cannot be asked."""
+def measure(trained: Trained, corpus: Corpus, labels: Sequence[Label]) -> Linking:
+    """On the dev texts of `corpus`. Raises `ValueError` where the LLM cannot be asked."""
+    texts = corpus.dev
     model = inference.load(trained.folder)
     floor = trained.calibrations[Method.LEAST_CONFIDENCE].candidate_floor
     tagged = inference.tag_with(model, texts, Method.LEAST_CONFIDENCE, CANDIDATES_PER_100, floor)
     classes = model.config.classes
-    answers, questions = _ask_about(tagged, texts, labels, built_in(PROMPT), TOGETHER)
-    _, paper = _ask_about(tagged, texts, labels, built_in(PAPER_PROMPT), 1)
-    sentences, finds, reads = _sweep(tagged, texts, labels)
+    spans, asked_about = questions_about(tagged, texts)
+    answers, questions = answers_to(spans, asked_about, labels, built_in(PROMPT), TOGETHER)
+    _, paper = answers_to(spans, asked_about, labels, built_in(PAPER_PROMPT), 1)
+    sentences, finds, reads = sweep(tagged, texts, labels)
     asked = Asked(answers, sentences, finds)
     names = [label.name for label in labels]
     everything = _audited(tagged, texts, classes, asked, 0)
@@ -127,101 +110,14 @@ def measure(trained: Trained, texts: Sequence[Text], labels: Sequence[Label]) ->
         local=evaluation.scores(tagged, texts),
         questions=questions,
         paper=paper,
+        with_examples={
+            shots: rendered_with(shots, corpus.train, labels, asked_about) for shots in SHOTS
+        },
         llm_alone=_alone(texts, finds),
         shares=[
             _fused(share, reads, _audited(tagged, texts, classes, asked, share), names)
-            for share in SHARES
+            for share in (0, *SHARES)
         ],
-    )
-
-
-# --- Asking ------------------------------------------------------------------------------------
-def _ask_about(
-    tagged: Sequence[TaggedText],
-    texts: Sequence[Text],
-    labels: Sequence[Label],
-    prompt: Prompt,
-    together: int,
-) -> tuple[dict[tuple[int, int, int], Answer], Cost]:
-    """Every predicted mention and candidate: the paper's fully linked run, τ = 0."""
-    keys, questions = [], []
-    for answer, text in zip(tagged, texts, strict=True):
-        for span in answer.spans:
-            at, context = span.sentence_start, text.text[span.sentence_start : span.sentence_end]
-            keys.append((text.id, span.start, span.end))
-            questions.append(Question(len(keys) - 1, context, span.start - at, span.end - at))
-    requests = [
-        AskRequest(0, 0, "openai", "", prompt, [*labels], [*questions[at : at + together]])
-        for at in range(0, len(questions), together)
-    ]
-    results = _put(requests)
-    found = {keys[a.id]: a for result in results for a in result.answers if a.label is not None}
-    return found, _cost(len(questions), results)
-
-
-def _sweep(
-    tagged: Sequence[TaggedText], texts: Sequence[Text], labels: Sequence[Label]
-) -> tuple[list[tuple[int, int, int]], dict[tuple[int, int, int], Finds], dict[int, Cost]]:
-    """Every sentence, the riskiest first; and what the first so many percent of them cost."""
-    ranked = sorted(
-        (-sentence.missed, answer.id, sentence.start, sentence.end)
-        for answer in tagged
-        for sentence in answer.sentences
-    )
-    sentences = [(text, start, end) for _, text, start, end in ranked]
-    content = {text.id: text.text for text in texts}
-    passages = [
-        Passage(number, content[text][start:end])
-        for number, (text, start, end) in enumerate(sentences)
-    ]
-    prompt = built_in(SWEEP_PROMPT)
-    requests = [
-        AskRequest(0, 0, "openai", "", prompt, [*labels], passages=passages[at : at + TOGETHER])
-        for at in range(0, len(passages), TOGETHER)
-    ]
-    by_request = [_put([request]) for request in requests]
-    finds = {sentences[f.id]: f for results in by_request for r in results for f in r.finds}
-    costs = {}
-    for share in SHARES[1:]:
-        read = round(len(sentences) * share / 100)
-        first = [r for results in by_request[: -(-read // TOGETHER)] for r in results]
-        costs[share] = _cost(read, first)
-    return sentences, finds, costs
-
-
-def _put(requests: Sequence[AskRequest]) -> list[AskResult]:
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        return [result for results in threads.map(_settled, requests) for result in results]
-
-
-def _settled(request: AskRequest) -> list[AskResult]:
-    """The results of all requests that it took; one that the server refused is halved."""
-    results: list[AskResult] = []
-    for _ in range(TRIES):
-        result = llm.ask(request)
-        results.append(result)
-        if result.outcome is Outcome.REFUSED:
-            raise ValueError(f"the LLM cannot be asked: {result.reason}")
-        if result.outcome is Outcome.SPLIT:
-            return [*results, *(part for half in _halves(request) for part in _settled(half))]
-        if result.outcome is Outcome.ANSWERED:
-            return results
-        time.sleep(result.retry_after or 1.0)
-    raise ValueError(f"the LLM did not answer {TRIES} times: {results[-1].reason}")
-
-
-def _halves(request: AskRequest) -> Iterator[AskRequest]:
-    middle = request.size // 2
-    for part in (slice(None, middle), slice(middle, None)):
-        yield replace(request, questions=request.questions[part], passages=request.passages[part])
-
-
-def _cost(spans: int, results: Sequence[AskResult]) -> Cost:
-    return Cost(
-        spans,
-        len(results),
-        sum(result.prompt_tokens for result in results),
-        sum(result.completion_tokens for result in results),
     )
 
 
@@ -342,7 +238,7 @@ def _f1(judged: Sequence[tuple[Audited, Rules]]) -> float:
     return Scores.count(fused, gold).f1
 
 
-def _alone(texts: Sequence[Text], finds: dict[tuple[int, int, int], Finds]) -> Scores:
+def _alone(texts: Sequence[Text], finds: dict[Span, Finds]) -> Scores:
     """The LLM that reads everything, and nobody else."""
     named: set[tuple[int, Mention]] = {
         (text, Mention(start + m.start, start + m.end, m.label))

@@ -14,19 +14,29 @@ CHARACTERS_PER_TOKEN = 4
 
 @dataclass(frozen=True)
 class Cost:
-    """`prompt_tokens` are those of all requests together."""
+    """What so many questions, or sentences to be read, took; tokens are those of all requests
+    together."""
 
-    questions: int
+    asked: int
     requests: int
     prompt_tokens: int
+    completion_tokens: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.asked + other.asked,
+            self.requests + other.requests,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+        )
 
     @property
-    def tokens_per_question(self) -> float:
-        return self.prompt_tokens / self.questions
+    def tokens_each(self) -> float:
+        return self.prompt_tokens / self.asked
 
     @property
     def requests_per_1000(self) -> float:
-        return 1000 * self.requests / self.questions
+        return 1000 * self.requests / self.asked
 
 
 def render(

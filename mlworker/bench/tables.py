@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mlworker.bench import paper
 from mlworker.bench.accuracy import Drawn, Measured, Trained
+from mlworker.bench.linking import Linking
 from mlworker.bench.paper import Cell
+from mlworker.bench.prompts import Cost
 from mlworker.bench.speed import SmallTraining, Tagging
 from mlworker.evaluation import UncertaintyQuality
 from mlworker.schema import Method
@@ -115,6 +117,51 @@ def growth(seconds: Mapping[int, float]) -> str:
 def small_training(found: SmallTraining) -> str:
     rows = [("from the encoder", f"{found.cold:.1f}"), ("warm start", _shown(found.warm, "{:.1f}"))]
     return markdown((f"training on {found.sentences} sentences", "seconds"), rows)
+
+
+def linking(found: Linking) -> str:
+    """Who brings what, and what it costs; LinkNER's Table 3 has the LLM alone, too."""
+    rows: list[tuple[str, ...]] = [
+        ("local model", f"{found.local.f1:.2f}", NONE, *_costs(None)),
+        ("LLM alone", f"{found.llm_alone.f1:.2f}", NONE, *_costs(found.shares[-1].cost)),
+    ]
+    for fused in found.shares:
+        cost = found.questions + fused.cost if fused.cost else found.questions
+        name = f"linked, {fused.share} % read" if fused.share else "linked"
+        if not fused.share:
+            rows.append((f"{name}, replaced", f"{fused.replaced:.2f}", NONE, *_costs(cost)))
+        pooled = f"{fused.pooled:.2f}", f"{fused.deviation:.2f}"
+        rows.append((f"{name}, pooled", *pooled, *_costs(cost)))
+    header = ("F1 (%)", f"{found.corpus} dev", "±", "requests", "prompt tokens", "answer tokens")
+    return markdown(header, rows)
+
+
+def _costs(cost: Cost | None) -> tuple[str, str, str]:
+    if cost is None:
+        return NONE, NONE, NONE
+    return f"{cost.requests:,}", f"{cost.prompt_tokens:,}", f"{cost.completion_tokens:,}"
+
+
+def prompts(found: Linking) -> str:
+    """What asking takes beside the paper's one question a request: sent, and counted."""
+
+    def row(name: str, ours: Cost, papers: Cost) -> tuple[str, ...]:
+        share = ours.tokens_each / papers.tokens_each
+        return (
+            name,
+            f"{ours.requests_per_1000:.0f}",
+            f"{ours.tokens_each:.1f}",
+            f"{papers.tokens_each:.1f}",
+            f"{100 * share:.1f}",
+        )
+
+    rows = [row("as answered, no examples", found.questions, found.paper)]
+    rows += [
+        row(f"as written, {shots} examples a label", ours, papers)
+        for shots, (ours, papers) in found.with_examples.items()
+    ]
+    header = ("prompt", "requests / 1,000 spans", "tokens / span", "the paper's", "share (%)")
+    return markdown(header, rows)
 
 
 def _published(rows: Mapping[str, Mapping[Cell, float]]) -> Rows:

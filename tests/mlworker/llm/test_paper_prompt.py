@@ -109,4 +109,4 @@ def test_ten_questions_together_take_a_quarter_of_the_tokens(shots: int) -> None
     ours, papers = asked(built_in()), asked(PAPER)
     assert (ours.requests, papers.requests) == (4, 40)
     assert ours.requests_per_1000 == 100
-    assert ours.tokens_per_question <= papers.tokens_per_question / 4
+    assert ours.tokens_each <= papers.tokens_each / 4
