@@ -55,8 +55,10 @@ def gather(project: Project, documents: Iterable[int]) -> dict[int, list[Known]]
     taggings = Tagging.objects.filter(
         document__in=ids, version=project.serving, method=project.method
     )
+    unneeded = ["sentences"] if sentences else ["sentences", "faint"]
+    taggings = taggings.defer(*unneeded).select_related("version")
     out = {}
-    for tagging in taggings.select_related("version").prefetch_related("predictions__label"):
+    for tagging in taggings.prefetch_related("predictions__label"):
         pk = tagging.document_id
         known = [_known(p, questions[pk], sentences[pk]) for p in tagging.predictions.all()]
         spans = {(k.span.start, k.span.end): k for k in known}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mlworker.schema import Method
 from mlworker.uncertainty import Floats
 
-MASS_FLOOR = 0.003
+MASS_FLOOR = 0.01
 """A span with less entity mass 1 - p(O) is forgotten."""
 CANDIDATE_FLOOR = 0.05
 """A span with less is no candidate: it counts only where an LLM finds it too."""
