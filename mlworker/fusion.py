@@ -41,7 +41,7 @@ class Rules:
     tau: float
     asks: bool = False
     pool: Pool | None = None
-    sure: float = 0.9
+    sure: float = 0.8
 
 
 @dataclass(frozen=True)

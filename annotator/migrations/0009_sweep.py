@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='project',
             name='sure',
-            field=models.FloatField(default=0.9, validators=[django.core.validators.MinValueValidator(0.5), django.core.validators.MaxValueValidator(1)]),
+            field=models.FloatField(default=0.8, validators=[django.core.validators.MinValueValidator(0.5), django.core.validators.MaxValueValidator(1)]),
         ),
         migrations.AddField(
             model_name='project',

@@ -63,7 +63,7 @@ class Project(models.Model):
     """How many spans per 100 documents τ may route; null: τ follows from held-out gold."""
     fusion = models.CharField(max_length=7, choices=Fusion, default=Fusion.POOL)
     """How local model and LLM are brought together."""
-    sure = models.FloatField(default=0.9, validators=[MinValueValidator(0.5), MaxValueValidator(1)])
+    sure = models.FloatField(default=0.8, validators=[MinValueValidator(0.5), MaxValueValidator(1)])
     """A pooled outcome that is right with less probability goes to a person."""
     sweep_share = models.FloatField(
         default=0, validators=[MinValueValidator(0), MaxValueValidator(100)]
