@@ -92,7 +92,7 @@ def in_order(project: Project) -> list[Sentence]:
         for start, end, missed in found
         if end - start <= LONGEST
     ]
-    return [at for _, *at in sorted(ranked)]  # type: ignore[misc]
+    return [(document, start, end) for _, document, start, end in sorted(ranked)]
 
 
 def _readable(project: Project) -> QuerySet[Document]:
