@@ -39,7 +39,8 @@ UNWIELDY = regex.compile(
 )
 """What a tokeniser would strip mark by mark, in time that grows with the square of the length; and
 of what has no white space for so long, as much as ends where a sentence or at least a word may."""
-CHARACTER = regex.compile(r"(?!\s)\X(?<!\s)|\S")
+SPACELESS = regex.compile(r"\S+")
+CHARACTER = regex.compile(r"\X")
 """As people see it: an emoji with all that belongs to it, a letter with its marks."""
 OPENING = frozenset("\"'([{“‘«„‚¿¡「『（")
 
@@ -81,7 +82,7 @@ def sentences(text: Text) -> list[Sentence]:
 def _raw_sentences(text: str, language: Language) -> Iterator[list[Offsets]]:
     for begin, end in _pieces(text):
         if SYMBOLS.fullmatch(text, begin, end):
-            yield [found.span() for found in CHARACTER.finditer(text, begin, end)]
+            yield list(_characters(text, begin, end))
         else:
             for words in _split(text[begin:end], language):
                 yield [(begin + first, begin + last) for first, last in words]
@@ -125,7 +126,15 @@ def _inside_characters(text: str) -> set[int]:
     """Offsets in the middle of what people see as one character."""
     if text.isascii():
         return set()
-    return {i for found in CHARACTER.finditer(text) for i in range(found.start() + 1, found.end())}
+    return {i for begin, end in _characters(text, 0, len(text)) for i in range(begin + 1, end)}
+
+
+def _characters(text: str, begin: int, end: int) -> Iterator[Offsets]:
+    """What people see as one, white space left out: Unicode lets that be part of a character, too,
+    between a mark that precedes and one that follows."""
+    for run in SPACELESS.finditer(text, begin, end):
+        for found in CHARACTER.finditer(text, *run.span()):
+            yield found.span()
 
 
 def _opening(text: str, sentences: list[list[Offsets]], start: int) -> list[Offsets]:

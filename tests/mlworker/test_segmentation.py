@@ -32,6 +32,7 @@ def words(text: str, language: str = "en") -> list[list[str]]:
 @given(TRICKY, st.sampled_from(["en", "xx", "zh", "ar", "ja"]))
 @example("a\u0600 b", "en")
 @example(" \u0301", "en")
+@example("\u0600 \u200c", "en")
 def test_every_character_but_white_space_is_in_exactly_one_word(text: str, language: str) -> None:
     covered = [0] * len(text)
     for sentence in sentences(Text(1, text, language=language)):
