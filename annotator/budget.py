@@ -32,6 +32,7 @@ def keep(project: Project) -> bool:
         candidate_floor=project.serving.candidate_floor(),
         pool=last.pool if last else None,
         swept=last.swept if last else 0,
+        frontier=last.frontier if last else None,
         origin=Threshold.Origin.BUDGET,
         note=f"At most {project.questions_per_100:g} questions per 100 documents.",
     )

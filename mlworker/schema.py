@@ -233,9 +233,13 @@ class Scores(Message):
     def count(cls, predicted: Iterable[Any], gold: Iterable[Any]) -> Self:
         """Scores of a set of predicted mentions (any hashable) against a set of gold ones."""
         found, true = set(predicted), set(gold)
-        hits = len(found & true)
-        precision = 100 * hits / len(found) if found else 0.0
-        recall = 100 * hits / len(true) if true else 0.0
+        return cls.of(len(found & true), len(found), len(true))
+
+    @classmethod
+    def of(cls, hits: int, found: int, gold: int) -> Self:
+        """Scores where so many of the mentions `found` are among the `gold` ones."""
+        precision = 100 * hits / found if found else 0.0
+        recall = 100 * hits / gold if gold else 0.0
         f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
         return cls(round(precision, 2), round(recall, 2), round(f1, 2))
 
@@ -334,11 +338,23 @@ class Evidence(Message):
 
 
 @dataclass(frozen=True)
+class Reading(Message):
+    """A sentence that the LLM has read; `share` is how many percent of all sentences, the riskiest
+    first, have to be read until its turn comes."""
+
+    start: int
+    end: int
+    share: float
+
+
+@dataclass(frozen=True)
 class Audited(Message):
-    """A document that people checked: what was known of its spans, and its gold."""
+    """A document that people checked: what was known of its spans, its gold, and which of its
+    sentences were read."""
 
     evidence: list[Evidence]
     gold: list[Mention]
+    read: list[Reading] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -352,20 +368,67 @@ class Pool(Message):
     spans: int
 
 
+class Route(StrEnum):
+    """A way of using the LLM, or of doing without it."""
+
+    LOCAL = "local"
+    """The local model alone."""
+    REPLACE = "replace"
+    """Routed spans asked about, fused by the paper's rule."""
+    POOL = "pool"
+    """Routed spans asked about, all that is known of them weighed."""
+    SWEEP = "sweep"
+    """The LLM alone, reading sentences."""
+    BOTH = "both"
+    """Routed spans asked about and sentences read, all that is known of a span weighed."""
+
+
+@dataclass(frozen=True)
+class Point(Message):
+    """What a route finds in checked documents, reading `share` percent of the sentences.
+
+    `questions` and `sentences` are how many of each it put to the LLM. `lead` is by how many points
+    its F1 exceeds that of asking about routed spans, `low` and `high` where that lies in 95 % of
+    resamples of the documents; 0 where nothing was asked.
+    """
+
+    route: Route
+    share: float
+    scores: Scores
+    questions: int
+    sentences: int
+    lead: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+
+
+@dataclass(frozen=True)
+class Frontier(Message):
+    """What the LLM could find, by route; `gold` is how many mentions the documents hold."""
+
+    documents: int
+    gold: int
+    points: list[Point]
+
+
 @dataclass(frozen=True)
 class CalibrateRequest(Work):
-    """`audited` is what fusion is learned from, with these `labels`; without it, it is not."""
+    """`audited` is what fusion is learned from, with these `labels`; without it, it is not.
+    `shares` are the percentages of the sentences of `audited` that were read far enough to be
+    judged."""
 
     outcomes: list[HeldOut]
     candidates: list[CandidateOutcome] = field(default_factory=list)
     audited: list[Audited] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class CalibrateResult(Work):
     calibration: Calibration
     pool: Pool | None = None
+    frontier: Frontier | None = None
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,11 @@ class LLMCall(models.Model):
     def amount(self) -> Decimal:
         return Decimal(self.micros) / MICROS
 
+    @property
+    def is_sweep(self) -> bool:
+        """Whether what it held were sentences to be read, not questions."""
+        return self.prompt_version.startswith("sweep.")
+
 
 class QuestionQuerySet(ProjectScopedQuerySet):
     project_path = "document__project"

@@ -78,6 +78,8 @@ class Threshold(models.Model):
     """How what is known of a routed span is weighed (`schema.Pool`); null: by the paper's rule."""
     swept = models.PositiveIntegerField(default=0)
     """How many sentences of held-out gold the LLM had read when it was chosen."""
+    frontier = models.JSONField(null=True)
+    """What each way of using the LLM finds in held-out gold (`schema.Frontier`); null: unknown."""
     note = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

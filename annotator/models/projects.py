@@ -178,6 +178,8 @@ class Label(models.Model):
     description = models.TextField(blank=True)
     position = models.PositiveSmallIntegerField()
     """Order in the interface; also picks the colour and the digit key."""
+    ask_llm = models.BooleanField(default=True)
+    """Whether the LLM is asked about routed spans that the local model gives this label."""
 
     objects = ProjectScopedQuerySet.as_manager()
 

@@ -7,12 +7,11 @@ is done for several random halvings. Nothing that is asked or read depends on go
 
 from __future__ import annotations
 
-import random
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from mlworker import evaluation, fusion, inference, pooling
+from mlworker import evaluation, frontier, inference
 from mlworker.bench.accuracy import Trained
 from mlworker.bench.asking import (
     PAPER_PROMPT,
@@ -25,22 +24,19 @@ from mlworker.bench.asking import (
     sweep,
 )
 from mlworker.bench.prompts import Cost
-from mlworker.calibration import calibrate
-from mlworker.fusion import Rules
 from mlworker.llm.prompt import built_in
 from mlworker.schema import (
     NO_ENTITY,
     PROMPT,
     Answer,
     Audited,
-    CandidateOutcome,
     Evidence,
     Finds,
-    HeldOut,
     Label,
     Lane,
     Mention,
     Method,
+    Reading,
     Scores,
     TaggedText,
     Text,
@@ -102,11 +98,11 @@ def measure(trained: Trained, corpus: Corpus, labels: Sequence[Label]) -> Linkin
     sentences, finds, reads = sweep(tagged, texts, labels)
     asked = Asked(answers, sentences, finds)
     names = [label.name for label in labels]
-    everything = _audited(tagged, texts, classes, asked, 0)
+    everything = _audited(tagged, texts, classes, asked)
     return Linking(
         corpus=trained.corpus,
         documents=len(texts),
-        tau=_tau(everything),
+        tau=frontier.tau(everything),
         local=evaluation.scores(tagged, texts),
         questions=questions,
         paper=paper,
@@ -115,7 +111,7 @@ def measure(trained: Trained, corpus: Corpus, labels: Sequence[Label]) -> Linkin
         },
         llm_alone=_alone(texts, finds),
         shares=[
-            _fused(share, reads, _audited(tagged, texts, classes, asked, share), names)
+            _fused(share, reads, [frontier.as_read(d, share) for d in everything], names)
             for share in (0, *SHARES)
         ],
     )
@@ -127,16 +123,20 @@ def _audited(
     texts: Sequence[Text],
     classes: Sequence[str],
     asked: Asked,
-    share: int,
 ) -> list[Audited]:
-    """What is known of each text where so many percent of the sentences were read."""
-    read: dict[int, list[tuple[int, int, Finds]]] = {}
-    for text, start, end in asked.sentences[: round(len(asked.sentences) * share / 100)]:
+    """All that is known of each text."""
+    read: dict[int, list[tuple[Reading, Finds]]] = {text.id: [] for text in texts}
+    for number, (text, start, end) in enumerate(asked.sentences, 1):
         found = asked.finds.get((text, start, end))
         if found is not None and found.mentions is not None:
-            read.setdefault(text, []).append((start, end, found))
+            turn = Reading(start, end, 100 * number / len(asked.sentences))
+            read[text].append((turn, found))
     return [
-        Audited(list(_evidence(answer, classes, asked, read.get(text.id, []))), text.mentions)
+        Audited(
+            list(_evidence(answer, classes, asked, read[text.id])),
+            text.mentions,
+            [turn for turn, _ in read[text.id]],
+        )
         for answer, text in zip(tagged, texts, strict=True)
     ]
 
@@ -145,14 +145,14 @@ def _evidence(
     tagged: TaggedText,
     classes: Sequence[str],
     asked: Asked,
-    read: Sequence[tuple[int, int, Finds]],
+    read: Sequence[tuple[Reading, Finds]],
 ) -> Iterator[Evidence]:
     named = {
-        (start + m.start, start + m.end): m.label for start, _, f in read for m in f.mentions or []
+        (at.start + m.start, at.start + m.end): m.label for at, f in read for m in f.mentions or []
     }
     for span in tagged.spans:
         answer = asked.answers.get((tagged.id, span.start, span.end))
-        inside = any(start <= span.start and span.end <= end for start, end, _ in read)
+        inside = any(at.start <= span.start and span.end <= at.end for at, _ in read)
         yield Evidence(
             span.start,
             span.end,
@@ -172,29 +172,6 @@ def _evidence(
             yield Evidence(start, end, Lane.PROPOSAL, label, 1.0, local, found=label)
 
 
-def _tau(audited: Sequence[Audited]) -> float:
-    return calibrate([o for d in audited for o in _held_out(d)], _candidates(audited)).tau
-
-
-def _held_out(document: Audited) -> Iterator[HeldOut]:
-    gold = {(m.start, m.end): m.label for m in document.gold}
-    for span in document.evidence:
-        if span.lane is Lane.MENTION:
-            right = gold.get((span.start, span.end), NO_ENTITY)
-            said = None if span.answer is None else span.answer == right
-            yield HeldOut(span.uncertainty, span.label == right, said)
-
-
-def _candidates(audited: Sequence[Audited]) -> list[CandidateOutcome]:
-    return [
-        CandidateOutcome(1 - span.probabilities[NO_ENTITY], (span.start, span.end) in gold)
-        for document in audited
-        for gold in [{(m.start, m.end) for m in document.gold}]
-        for span in document.evidence
-        if span.lane is Lane.CANDIDATE
-    ]
-
-
 def _fused(
     share: int, costs: dict[int, Cost], audited: Sequence[Audited], labels: Sequence[str]
 ) -> Fusion:
@@ -211,31 +188,9 @@ def _fused(
 
 def _halved(audited: Sequence[Audited], labels: Sequence[str], seed: int) -> tuple[float, float]:
     """F1 of replacing and of pooling, each half judged by what the other taught."""
-    order = list(range(len(audited)))
-    random.Random(seed).shuffle(order)  # noqa: S311 (no secret hangs on it)
-    middle = len(order) // 2
-    replaced: list[tuple[Audited, Rules]] = []
-    pooled: list[tuple[Audited, Rules]] = []
-    for learned, judged in ((order[:middle], order[middle:]), (order[middle:], order[:middle])):
-        teach = [audited[i] for i in learned]
-        rules = Rules(_tau(teach), asks=True)
-        pool = pooling.learn(teach, labels, rules.tau)
-        replaced += [(audited[i], rules) for i in judged]
-        pooled += [(audited[i], replace(rules, pool=pool)) for i in judged]
-    return _f1(replaced), _f1(pooled)
-
-
-def _f1(judged: Sequence[tuple[Audited, Rules]]) -> float:
-    fused, gold = set(), set()
-    for number, (document, rules) in enumerate(judged):
-        outcomes = fusion.fuse(document.evidence, rules)
-        fused |= {
-            (number, span.start, span.end, outcome.label)
-            for span, outcome in zip(document.evidence, outcomes, strict=True)
-            if outcome.label is not None
-        }
-        gold |= {(number, m.start, m.end, m.label) for m in document.gold}
-    return Scores.count(fused, gold).f1
+    rules = frontier.crossed(audited, labels, seed)
+    replaced = frontier.counts(audited, [replace(r, pool=None) for r in rules])
+    return frontier.f1(replaced), frontier.f1(frontier.counts(audited, rules))
 
 
 def _alone(texts: Sequence[Text], finds: dict[Span, Finds]) -> Scores:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from celery import shared_task
 
-from mlworker import inference, pooling, progress, storage
+from mlworker import frontier, inference, pooling, progress, storage
 from mlworker.calibration import calibrate as choose_tau
 from mlworker.config import TrainConfig
 from mlworker.schema import (
@@ -98,7 +98,8 @@ def train(request: TrainRequest) -> TrainResult:
 def calibrate(request: CalibrateRequest) -> CalibrateResult:
     calibration = choose_tau(request.outcomes, request.candidates)
     pool = pooling.learn(request.audited, request.labels, calibration.tau)
-    return CalibrateResult(request.chunk, request.attempt, calibration, pool)
+    found = frontier.measure(request.audited, request.labels, request.shares)
+    return CalibrateResult(request.chunk, request.attempt, calibration, pool, found)
 
 
 def _dataset(path: Path) -> Iterator[tuple[str, Text]]:
