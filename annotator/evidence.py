@@ -71,7 +71,7 @@ def _known(
     prediction: Prediction, questions: dict[Span, Question], swept: list[SweptSentence]
 ) -> Known:
     span = prediction.start, prediction.end
-    question = questions.get(span)
+    question = questions.get(span) if _may_ask(prediction) else None
     evidence = schema.Evidence(
         *span,
         lane=Lane(prediction.lane),
@@ -81,9 +81,19 @@ def _known(
         answer=(question.answer or None) if question else None,
         answer_probability=question.probability if question else None,
         found=_found(span, swept),
-        reason=question.reason if question else "",
+        reason=_why_no_answer(prediction, question),
     )
     return Known(evidence, prediction, question)
+
+
+def _may_ask(prediction: Prediction) -> bool:
+    return prediction.lane == Prediction.Lane.CANDIDATE or prediction.label.ask_llm
+
+
+def _why_no_answer(prediction: Prediction, question: Question | None) -> str:
+    if not _may_ask(prediction):
+        return f"in this project it is not asked about {prediction.label}"
+    return question.reason if question else ""
 
 
 def _found(span: Span, swept: list[SweptSentence]) -> str | None:

@@ -2,14 +2,15 @@
 
 Routed spans of documents under review are asked about. On held-out gold every predicted mention
 is: that is the paper's fully linked run (τ = 0, LinkNER §5.3), from which τ is chosen. Which spans
-are asked about never depends on gold.
+are asked about never depends on gold. A label that the LLM is bad at can be left out
+(`Label.ask_llm`); held-out gold is asked about all the same, so that it stays known how bad.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from mlworker import schema
 
@@ -18,6 +19,7 @@ from .asked import Asked, asked_by, asked_of, options, sent, together, whom, who
 from .models import (
     Chunk,
     Document,
+    Label,
     Prediction,
     Project,
     Prompt,
@@ -34,7 +36,10 @@ def prepare(project: Project) -> list[list[int]]:
     if project.serving is None:
         raise Impossible("There is no model yet; train one and tag first.")
     write_questions(project)
-    waiting = asked_by(project).filter(state=Question.State.OPEN).order_by("document", "start")
+    same = {"start": OuterRef("start"), "end": OuterRef("end")}
+    left_out = _left_out(project).filter(tagging__document=OuterRef("document"), **same)
+    waiting = asked_by(project).filter(state=Question.State.OPEN).exclude(Exists(left_out))
+    waiting = waiting.order_by("document", "start")
     return in_pieces(list(waiting.values_list("pk", flat=True)), together(project.prompt))
 
 
@@ -68,10 +73,30 @@ def to_ask(project: Project) -> QuerySet[Prediction]:
     settled = asked.exclude(state=Question.State.OPEN)
     held_out_first = threshold.awaits_answers and held_out.exclude(Exists(settled)).exists()
     routed = predictions.routed(threshold.tau).filter(open_or_test)
+    routed = routed.exclude(pk__in=_left_out(project).values("pk"))
     wanted = held_out if held_out_first else held_out | routed
     if threshold.origin == Threshold.Origin.BUDGET:
         wanted = routed
     return wanted.exclude(Exists(asked)).select_related("tagging")
+
+
+def _left_out(project: Project) -> QuerySet[Prediction]:
+    """What the project does not want asked for the sake of its local label. Held-out gold is asked
+    about whatever the label: a span there is asked about once for all versions, and only its
+    answers tell whether the LLM would do better by now."""
+    unwanted = Prediction.objects.serving(project).filter(
+        lane=Prediction.Lane.MENTION, label__ask_llm=False
+    )
+    held_out = Document.objects.filter(project=project).held_out()
+    return unwanted.exclude(tagging__document__in=held_out)
+
+
+def ask_about(label: Label, ask: bool) -> None:
+    """Has the LLM asked, from now on, or not asked any more about spans of this local label. What
+    it answered before counts only while it is asked."""
+    label.ask_llm = ask
+    label.save(update_fields=["ask_llm"])
+    suggestions.refresh_under_review(label.project)
 
 
 def write_questions(project: Project) -> None:

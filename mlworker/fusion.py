@@ -221,6 +221,8 @@ def _views(span: Evidence) -> str:
     views = [f"the local model says {local}"]
     if span.answer is not None:
         views.append(f"asked, the LLM says {_plain(span.answer)}")
+    elif span.reason:
+        views.append(f"the LLM gave no answer: {span.reason}")
     if span.found is not None:
         views.append(f"reading the sentence, it says {_plain(span.found)}")
     text = "; ".join(views)

@@ -175,6 +175,12 @@ def test_what_is_not_sure_enough_goes_to_a_person_with_what_each_says() -> None:
     )
 
 
+def test_a_person_is_told_why_the_llm_gave_no_answer() -> None:
+    fused = fuse(known(reason="it was asked nothing", found="person"), pool=POOL)
+    assert fused.routing == HUMAN
+    assert "; the LLM gave no answer: it was asked nothing; reading the sentence" in fused.reason
+
+
 def test_of_two_that_overlap_the_more_probable_one_stays() -> None:
     wide = known(start=0, end=9, answer=NO_ENTITY, found=NO_ENTITY)
     narrow = proposal(5, 9)
