@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Prefetch
 
 from mlworker import schema
 
-from . import budget, evidence, gold, suggestions
+from . import budget, evidence, frontier, gold, suggestions
 from .asked import asked_by
 from .models import Chunk, Document, Job, Mention, Prediction, Project, Tagging, Threshold
 from .swept import swept_by
@@ -60,13 +60,15 @@ def lacks_tau(project: Project) -> bool:
 
 def request(chunk: Chunk) -> dict[str, Any]:
     job = chunk.job
+    turns = frontier.turns(job.project)
     return schema.CalibrateRequest(
         chunk=chunk.pk,
         attempt=chunk.attempts,
         outcomes=list(held_out(job)),
         candidates=list(candidates_of(job)),
-        audited=list(audited(job)),
+        audited=list(audited(job, turns)),
         labels=[label.name for label in job.project.labels.all()],
+        shares=turns.shares,
     ).to_json()
 
 
@@ -97,9 +99,9 @@ def held_out(job: Job) -> Iterator[schema.HeldOut]:
             )
 
 
-def audited(job: Job) -> Iterator[schema.Audited]:
-    """What is known of the spans of held-out gold, and its mentions; nothing where another version
-    or method came since the job began."""
+def audited(job: Job, turns: frontier.Turns) -> Iterator[schema.Audited]:
+    """What is known of the spans of held-out gold, its mentions, and which sentences were read;
+    nothing where another version or method came since the job began."""
     project = job.project
     if (job.version, job.method) != (project.serving, project.method):
         return
@@ -108,7 +110,8 @@ def audited(job: Job) -> Iterator[schema.Audited]:
         known = evidence.gather(project, [document.pk for document in batch])
         for document in batch:
             spans = [k.span for k in known.get(document.pk, [])]
-            yield schema.Audited(spans, sorted(gold.mentions_of(document)))
+            read = turns.read.get(document.pk, [])
+            yield schema.Audited(spans, sorted(gold.mentions_of(document)), read)
 
 
 def candidates_of(job: Job) -> Iterator[schema.CandidateOutcome]:
@@ -143,6 +146,7 @@ def store(chunk: Chunk, answer: dict[str, Any]) -> int:
         replace(found, candidate_floor=floor),
         pool=result.pool,
         swept=held_out_swept(job.project),
+        frontier=result.frontier,
     )
     # What the held-out gold says is kept and shown; a budget goes before it.
     budget.keep(job.project)

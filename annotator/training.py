@@ -85,6 +85,7 @@ def record_threshold(
     *,
     pool: schema.Pool | None = None,
     swept: int = 0,
+    frontier: schema.Frontier | None = None,
 ) -> Threshold:
     return Threshold.objects.create(
         version=version,
@@ -97,6 +98,7 @@ def record_threshold(
         intervals=[interval.to_json() for interval in calibration.intervals],
         pool=pool.to_json() if pool else None,
         swept=swept,
+        frontier=frontier.to_json() if frontier else None,
         note=calibration.note,
     )
 

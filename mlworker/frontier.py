@@ -58,7 +58,7 @@ def measure(
     """A point for each route that these documents can tell of, where so many percent of the
     sentences were read; None where the LLM neither was asked about them nor has read them."""
     asks = any(span.answer is not None for d in documents for span in d.evidence)
-    if not asks and not shares:
+    if not documents or not (asks or shares):
         return None
     documents = _drawn(documents)
     judged = [Judged(Route.LOCAL, np.array([_count(_local(d), d) for d in documents]))]

@@ -69,6 +69,10 @@ class LLMCall(models.Model):
         return Decimal(self.micros) / MICROS
 
     @property
+    def seconds(self) -> float:
+        return self.latency_ms / 1000
+
+    @property
     def is_sweep(self) -> bool:
         """Whether what it held were sentences to be read, not questions."""
         return self.prompt_version.startswith("sweep.")

@@ -72,7 +72,7 @@ def routes(found: Frontier | None) -> list[tuple[Route, float]]:
 def test_where_the_llm_said_nothing_there_is_no_frontier() -> None:
     silent = [Audited([replace(d.evidence[0], answer=None)], d.gold) for d in documents(9)]
     assert frontier.measure(silent, LABELS, []) is None
-    assert frontier.measure([], LABELS, []) is None
+    assert frontier.measure([], LABELS, [100.0]) is None
 
 
 def test_too_few_checked_spans_are_not_weighed() -> None:
