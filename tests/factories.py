@@ -12,6 +12,7 @@ from annotator.models import (
     Import,
     Job,
     Label,
+    LLMCall,
     Membership,
     Mention,
     ModelVersion,
@@ -142,6 +143,19 @@ def make_question(document: Document, surface: str, answer: str = "", **fields: 
         answer=answer,
         **fields,
     )
+
+
+def make_call(project: Project, **fields: Any) -> LLMCall:
+    """A request with eight questions that was answered, unless `fields` say more."""
+    fields = {
+        "attempt": 1,
+        "provider": Project.Provider.OPENAI,
+        "model": "m",
+        "prompt_version": "choice.v2",
+        "state": LLMCall.State.ANSWERED,
+        "questions_count": 8,
+    } | fields
+    return LLMCall.objects.create(project=project, **fields)
 
 
 def make_swept_sentence(

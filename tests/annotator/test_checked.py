@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from annotator import checked
 from annotator.asked import whom
 from annotator.bought import Bought, Checked
-from annotator.models import Document, LLMCall, Project, Question, Tagging
+from annotator.models import Document, Project, Question, Tagging
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -103,16 +103,7 @@ def test_the_version_that_read_the_document_last_is_the_local_model(project: Pro
 
 
 def test_a_question_costs_its_share_of_the_request(project: Project) -> None:
-    to = whom(project)
-    call = LLMCall.objects.create(
-        project=project,
-        attempt=1,
-        provider=to.provider,
-        model=to.model,
-        prompt_version=to.prompt_version,
-        questions_count=8,
-        micros=1000,
-    )
+    call = factories.make_call(project, questions_count=8, micros=1000)
     for _ in range(3):
         make_checked(project)
     Question.objects.update(call=call)

@@ -18,6 +18,10 @@ FILES = (
     "test_prompts.py",
     "test_shots.py",
     "test_trying.py",
+    "test_checked.py",
+    "test_statement.py",
+    "test_frontier.py",
+    "test_views_ledger.py",
 )
 
 
