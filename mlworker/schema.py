@@ -26,6 +26,10 @@ SWEEP_PROMPT = "sweep.v1"
 """The built-in prompt with which sentences are read whole."""
 
 
+NEAREST = 3
+"""How many of the gold mentions most like a span a model version names."""
+
+
 class Method(StrEnum):
     """How the uncertainty of a span is measured."""
 
