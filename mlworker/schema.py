@@ -213,8 +213,8 @@ class SplitResult(Work):
 @dataclass(frozen=True)
 class TrainRequest(Work):
     """`dataset`, `model` and `start` are paths below the storage root; `dataset` is JSON lines of
-    `Text` with a further key `split` (`train` or `dev`), `start` an earlier version with the same
-    labels and head that training goes on from, or "" to begin with the encoder."""
+    `Text` with a further key `split` (`train` or `dev`), `start` an earlier version that training
+    goes on from where it is of the same kind, or "" to begin with the encoder."""
 
     dataset: str
     model: str
@@ -222,7 +222,6 @@ class TrainRequest(Work):
     method: Method
     head: Head = Head.SOFTMAX
     start: str = ""
-    seed: int = 1
 
 
 @dataclass(frozen=True)
@@ -300,7 +299,8 @@ class Calibration(Message):
 
 @dataclass(frozen=True)
 class TrainResult(Work):
-    """`dev` holds the held-out scores (None without dev texts) of the version that was saved."""
+    """`dev` holds the held-out scores (None without dev texts) of the version that was saved;
+    `warm` says whether it went on from the `start` that was given."""
 
     model: str
     encoder: str
@@ -312,6 +312,7 @@ class TrainResult(Work):
     seconds: float
     calibration: Calibration
     head: Head = Head.SOFTMAX
+    warm: bool = False
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,24 @@ def test_train_then_tag_as_the_workers_do(store: Path, corpus: list[Text]) -> No
     assert (tagged.chunk, tagged.attempt, [t.id for t in tagged.texts]) == (6, 1, [9, 8])
 
 
+def test_training_goes_on_from_a_version_that_is_whole_and_begins_anew_without_it(
+    store: Path, corpus: list[Text]
+) -> None:
+    write(store / "gold.jsonl", corpus, "train")
+
+    def train(model: str, start: str = "") -> bool:
+        request = TrainRequest(
+            5, 2, "gold.jsonl", model, ["person", "place"], Method.ENTROPY, start=start
+        )
+        return TrainResult.from_json(answer(gpu.train(request.to_json()))).warm
+
+    assert not train("models/v1")
+    assert train("models/v2", "models/v1")
+    assert not train("models/v3", "models/gone")
+    (store / "models/v2" / versions.WEIGHTS).write_bytes(b"?")
+    assert not train("models/v3", "models/v2")
+
+
 def test_calibrate_answers_with_a_threshold() -> None:
     request = CalibrateRequest(1, 1, [HeldOut(0.8, False, True)] * 40)
     found = CalibrateResult.from_json(answer(gpu.calibrate(request.to_json())))
