@@ -21,7 +21,12 @@ from .models.asking import QuestionQuerySet
 class Asked:
     """`prompt_version`, here and in the database, is the prompt's name, "+" and a hash of its
     words: text, options and examples. An answer given to other words is no answer to this
-    question."""
+    question.
+
+    Examples that stand beside one question are not among these words: its name says how the prompt
+    chooses them, and each call keeps those that it sent. Were they, each new model version, which
+    finds others alike, would have everything asked and paid for again.
+    """
 
     provider: str
     model: str

@@ -43,6 +43,7 @@ def open_job(
     *,
     user: User | None = None,
     follow: bool = True,
+    cold: bool = False,
 ) -> Job:
     """A new job with its chunks, or `Busy`: one of a kind runs in a project at a time."""
     try:
@@ -55,6 +56,7 @@ def open_job(
                 total=sum(len(piece) for piece in pieces),
                 created_by=user,
                 follow=follow,
+                cold=cold,
             )
             Chunk.objects.bulk_create(Chunk(job=job, items=list(piece)) for piece in pieces)
     except IntegrityError:

@@ -1,4 +1,4 @@
-"""The gold mentions most like a span, for people: evidence for who decides, never a verdict.
+"""The gold mentions most like a span: evidence for who decides, never a verdict.
 
 A model version names them as it tags. Gold may have changed since, so each is looked up again.
 """
@@ -32,34 +32,57 @@ class GoldExample:
     after: str
 
 
+@dataclass(frozen=True)
+class StillGold:
+    """A mention that was `named` by a version and is gold still; of its document the text, its
+    hash and the split are loaded."""
+
+    named: schema.Neighbour
+    label: Label
+    document: Document
+
+
 def resolve(project: Project, predictions: Iterable[Prediction]) -> dict[int, list[GoldExample]]:
-    """By the id of each prediction, the examples named with it that are gold of `project` still:
+    """As `still_gold`, to be shown to people."""
+    found = still_gold(project, predictions)
+    return {pk: [_example(mention) for mention in mentions] for pk, mentions in found.items()}
+
+
+def still_gold(project: Project, predictions: Iterable[Prediction]) -> dict[int, list[StillGold]]:
+    """By the id of each prediction, the mentions named with it that are gold of `project` still:
     the same span with the same label. Two queries, however many there are."""
     named = {p.pk: [schema.Neighbour.from_json(e) for e in p.nearest] for p in predictions}
-    keys = {_key(example) for examples in named.values() for example in examples}
-    documents = Document.objects.gold().filter(project=project, pk__in={text for text, *_ in keys})
-    texts = dict(documents.values_list("pk", "text"))
+    keys = {_key(mention) for mentions in named.values() for mention in mentions}
+    of_project = Document.objects.gold().filter(project=project)
+    documents = of_project.filter(pk__in={text for text, *_ in keys}).only(
+        "text", "sha256", "split"
+    )
+    by_pk = {document.pk: document for document in documents}
     mentions = Mention.objects.accepted().select_related("label")
-    mentions = mentions.filter(document__in=texts, start__in={start for _, start, *_ in keys})
+    mentions = mentions.filter(document__in=by_pk, start__in={start for _, start, *_ in keys})
     labels = {(m.document_id, m.start, m.end, m.label.name): m.label for m in mentions}
     return {
         pk: [
-            _example(texts[example.text], example, label)
-            for example in examples
-            if (label := labels.get(_key(example)))
+            StillGold(mention, label, by_pk[mention.text])
+            for mention in mentions
+            if (label := labels.get(_key(mention)))
         ]
-        for pk, examples in named.items()
+        for pk, mentions in named.items()
     }
 
 
-def _key(example: schema.Neighbour) -> tuple[int, int, int, str]:
-    return example.text, example.start, example.end, example.label
+def _key(mention: schema.Neighbour) -> tuple[int, int, int, str]:
+    return mention.text, mention.start, mention.end, mention.label
 
 
-def _example(text: str, example: schema.Neighbour, label: Label) -> GoldExample:
-    start, end = example.start, example.end
+def _example(mention: StillGold) -> GoldExample:
+    text, start, end = mention.document.text, mention.named.start, mention.named.end
     return GoldExample(
-        label, example.similarity, _before(text, start), text[start:end], _after(text, end)
+        mention.label,
+        mention.named.similarity,
+        _before(text, start),
+        text[start:end],
+        _after(text, end),
     )
 
 

@@ -30,22 +30,25 @@ Reply = dict[str, Any]
 Result = TypeVar("Result")
 
 
-def run_here(project: Project, kind: str, tell: Callable[[Job], None]) -> Job:
+def run_here(
+    project: Project, kind: str, tell: Callable[[Job], None], *, cold: bool = False
+) -> Job:
     """Runs one step of the loop until it ends or is paused, and returns its job.
 
-    `tell` is called whenever the job moved. Workers that run beside it may take chunks too.
+    `tell` is called whenever the job moved; `cold` has a training begin with the encoder.
+    Workers that run beside it may take chunks too.
     Raises `Busy` where somebody else is at it or it is paused, and `Impossible`.
     """
-    run = Run(_open_or_take_over(project, kind), tell)
+    run = Run(_open_or_take_over(project, kind, cold), tell)
     run.to_the_end()
     return run.job
 
 
-def _open_or_take_over(project: Project, kind: str) -> Job:
+def _open_or_take_over(project: Project, kind: str, cold: bool) -> Job:
     """A new job, or the running one where nobody is at it: its process was killed."""
     try:
         pieces = pipeline.step_for(project, kind).prepare(project)
-        return chunks.open_job(project, kind, pieces, follow=False)
+        return chunks.open_job(project, kind, pieces, follow=False, cold=cold)
     except Busy as busy:
         if busy.job.is_paused or chunks.is_attended(busy.job):
             raise

@@ -150,8 +150,15 @@ class PromptForm(forms.Form):
     text = forms.CharField(
         required=False, strip=False, widget=forms.Textarea(attrs={"rows": 18}), label="Instructions"
     )
+    shots = forms.ChoiceField(
+        choices=[(way.value, way.label) for way in (Prompt.Shots.RANDOM, Prompt.Shots.NEAREST)],
+        label="Examples",
+    )
     per_label = forms.IntegerField(
-        min_value=0, max_value=MOST_SHOTS, initial=0, label="Examples of each label"
+        min_value=0,
+        max_value=MOST_SHOTS,
+        initial=0,
+        label="How many of each label, or for each span",
     )
 
     def clean_text(self) -> str:

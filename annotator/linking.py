@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from mlworker import schema
 
-from . import asking, ledger, suggestions
+from . import asking, ledger, shots, suggestions
 from .asked import Asked, asked_by, asked_of, options, sent, together, whom, whom_with
 from .models import (
     Chunk,
@@ -132,8 +132,9 @@ def request_with(chunk: Chunk, prompt: Prompt | None) -> dict[str, Any]:
     """As `request`, with this prompt (None: the built-in one)."""
     project = chunk.job.project
     to = whom_with(project, prompt)
-    questions = asked_of(project, to).filter(pk__in=chunk.items).select_related("document")
-    if questions.count() != len(chunk.items):
+    found = asked_of(project, to).filter(pk__in=chunk.items).select_related("document")
+    questions = list(found.order_by("document", "start"))
+    if len(questions) != len(chunk.items):
         raise Impossible("The project's LLM, prompt or labels changed; ask again.")
     request = schema.AskRequest(
         chunk=chunk.pk,
@@ -142,17 +143,26 @@ def request_with(chunk: Chunk, prompt: Prompt | None) -> dict[str, Any]:
         model=to.model,
         prompt=sent(prompt),
         labels=options(project),
-        questions=[_as_sent(q) for q in questions.order_by("document", "start")],
+        questions=_as_sent(questions, prompt),
     )
     ledger.open_call(chunk, to, request)
     return request.to_json()
 
 
-def _as_sent(question: Question) -> schema.Question:
-    """Only the sentence around the span leaves the house."""
-    at = question.sentence_start
-    context = question.document.text[at : question.sentence_end]
-    return schema.Question(question.pk, context, question.start - at, question.end - at)
+def _as_sent(questions: list[Question], prompt: Prompt | None) -> list[schema.Question]:
+    """Only the sentence around each span leaves the house, and those of its examples."""
+    places = [(question.document_id, question.start, question.end) for question in questions]
+    examples = shots.beside(prompt, places)
+    return [
+        schema.Question(
+            id=question.pk,
+            context=question.document.text[question.sentence_start : question.sentence_end],
+            start=question.start - question.sentence_start,
+            end=question.end - question.sentence_start,
+            examples=examples.get(place, []),
+        )
+        for question, place in zip(questions, places, strict=True)
+    ]
 
 
 def store(chunk: Chunk, answer: dict[str, Any]) -> int | None:

@@ -10,9 +10,10 @@ from django.db import transaction
 from mlworker import schema
 from mlworker.llm.prompt import SLOT, Messages, build
 
-from . import asked, shots
+from . import asked
 from .models import Prediction, Project, Prompt, Question, User
 from .projects import UNSTORABLE
+from .shots import beside, draw
 
 LONGEST = 8000
 """Characters of a prompt's text: every request carries it."""
@@ -35,15 +36,21 @@ def check_text(text: str) -> None:
         raise ValidationError("It holds a control character.")
 
 
-def make(project: Project, user: User, *, form: str, text: str, per_label: int) -> Prompt:
-    """A new prompt, its examples drawn now; or the one that says the very same already.
+def make(
+    project: Project,
+    user: User,
+    *,
+    form: str,
+    text: str,
+    per_label: int,
+    shots: str = Prompt.Shots.RANDOM,
+) -> Prompt:
+    """A new prompt, its examples drawn now where they are drawn at random; or the one that says the
+    very same already. Without examples, `shots` does not matter.
 
     Raises `ValidationError` by field.
     """
-    try:
-        check_text(text)
-    except ValidationError as error:
-        raise ValidationError({"text": error}) from error
+    _check(text, per_label, shots)
     with transaction.atomic():
         Project.objects.select_for_update().get(pk=project.pk)
         latest = project.prompts.first()
@@ -52,22 +59,39 @@ def make(project: Project, user: User, *, form: str, text: str, per_label: int) 
             number=latest.number + 1 if latest else 1,
             form=form,
             text=text,
-            shots=Prompt.Shots.RANDOM if per_label else Prompt.Shots.NONE,
+            shots=shots if per_label else Prompt.Shots.NONE,
             per_label=per_label,
             created_by=user,
         )
         made.examples = _draw(made)
-        words = (made.as_sent(), made.per_label)
-        same = [p for p in project.prompts.all() if (p.as_sent(), p.per_label) == words]
+        same = [kept for kept in project.prompts.all() if _says(kept) == _says(made)]
         if not same:
             made.save()
     return same[0] if same else made
 
 
+def _check(text: str, per_label: int, shots: str) -> None:
+    try:
+        check_text(text)
+    except ValidationError as error:
+        raise ValidationError({"text": error}) from error
+    if shots == Prompt.Shots.NEAREST and per_label > schema.NEAREST:
+        raise ValidationError(
+            {
+                "per_label": f"A model version names the {schema.NEAREST} mentions most like a "
+                "span, so no more can be shown."
+            }
+        )
+
+
+def _says(prompt: Prompt) -> tuple[schema.Prompt, str, int]:
+    return prompt.as_sent(), prompt.shots, prompt.per_label
+
+
 def _draw(prompt: Prompt) -> list[dict[str, object]]:
-    if not prompt.per_label:
+    if prompt.shots != Prompt.Shots.RANDOM:
         return []
-    drawn = shots.draw(prompt.project, prompt.per_label, prompt.seed)
+    drawn = draw(prompt.project, prompt.per_label, prompt.seed)
     if all(example.label == schema.NO_ENTITY for example in drawn):
         raise ValidationError(
             {
@@ -87,9 +111,10 @@ def take_into_use(project: Project, prompt: Prompt | None) -> None:
 
 @dataclass(frozen=True)
 class Shown:
-    """What the LLM is asked about one span, and what it answered to these very words.
+    """What the LLM is asked about one span, and what it answered.
 
-    `earlier` is whether it answered to other words (another prompt, other labels) before.
+    Once it was asked, the examples beside the question are those that were sent. `earlier` is
+    whether it answered to other words (another prompt, other labels) before.
     """
 
     prediction: Prediction
@@ -102,11 +127,15 @@ def show(project: Project, prediction: Prediction) -> Shown:
     """Raises `ValueError` where the prompt cannot put this question."""
     to = asked.whom(project)
     document, at = prediction.tagging.document, prediction.sentence_start
+    put = document.questions.filter(start=prediction.start, end=prediction.end)
+    of_prompt = put.of_prompt(to.provider, to.model, to.prompt_version)
+    known = of_prompt.select_related("call").first()
     question = schema.Question(
         id=prediction.pk,
         context=document.text[at : prediction.sentence_end],
         start=prediction.start - at,
         end=prediction.end - at,
+        examples=known.examples if known and known.call else _examples(project, prediction),
     )
     request = schema.AskRequest(
         chunk=0,
@@ -117,9 +146,13 @@ def show(project: Project, prediction: Prediction) -> Shown:
         labels=asked.options(project),
         questions=[question],
     )
-    put = document.questions.filter(start=prediction.start, end=prediction.end)
-    answered = put.of_prompt(to.provider, to.model, to.prompt_version).select_related("call")
-    return Shown(prediction, build(request), answered.first(), put.answered().exists())
+    return Shown(prediction, build(request), known, put.answered().exists())
+
+
+def _examples(project: Project, prediction: Prediction) -> list[schema.Example]:
+    """Those that would stand beside a question about this span."""
+    place = prediction.tagging.document_id, prediction.start, prediction.end
+    return beside(project.prompt, [place]).get(place, [])
 
 
 def find_span(project: Project, pk: int) -> Prediction | None:

@@ -1,25 +1,32 @@
-"""Examples for a prompt, drawn from gold that is learned from (never from what is measured on).
+"""Examples for a prompt, from gold that is learned from (never from what is measured on).
 
-The draw is random but settled by a seed: spans are ranked by a hash of the seed, their document's
-text and their place, so the same gold gives the same examples.
+For all questions they are drawn at random, settled by a seed: spans are ranked by a hash of the
+seed, their document's text and their place, so the same gold gives the same examples. For each
+question they are the gold mentions most like its span, as the model that read it named them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from mlworker import schema
 
-from .models import Correction, Document, Label, Mention, Prediction, Project
+from .examples import StillGold, still_gold
+from .models import Correction, Document, Label, Mention, Prediction, Project, Prompt, Tagging
 
 LONGEST = 400
 """Characters of a sentence that may be an example."""
 WIDEST = 2
 """Words of a span that was nobody's idea of a mention."""
 _WORD = re.compile(r"\w+")
+
+Place = tuple[int, int, int]
+"""The id of a document, and where in it a span starts and ends."""
+Sentences = list[tuple[int, int, float]]
+"""As `Tagging.sentences`."""
 
 
 @dataclass(frozen=True)
@@ -70,29 +77,85 @@ def _first(spans: Iterable[Span], count: int, seed: int) -> Iterator[tuple[str, 
 
 
 def _example(span: Span) -> schema.Example | None:
-    document = Document.objects.get(pk=span.document)
-    start, end = _sentence(document, span)
-    if end - start > LONGEST:
+    text = Document.objects.get(pk=span.document).text
+    cut = _sentences([span.document]).get(span.document, [])
+    return _in_its_sentence(text, cut, span.start, span.end, span.label)
+
+
+def _in_its_sentence(
+    text: str, sentences: Sentences, start: int, end: int, label: str
+) -> schema.Example | None:
+    """None where the sentence is too long to be shown."""
+    first, last = _sentence(text, sentences, start, end)
+    if last - first > LONGEST:
         return None
-    return schema.Example(
-        document.text[start:end], span.start - start, span.end - start, span.label
-    )
+    return schema.Example(text[first:last], start - first, end - first, label)
 
 
-def _sentence(document: Document, span: Span) -> tuple[int, int]:
-    """The sentence as the local model cut it, where it read the document; else the line, which
-    is a sentence where the text came with words."""
-    read = Prediction.objects.filter(
-        tagging__document=document, sentence_start__lte=span.start, sentence_end__gte=span.end
-    ).first()
-    if read is not None:
-        return read.sentence_start, read.sentence_end
-    end = document.text.find("\n", span.end)
-    start = document.text.rfind("\n", 0, span.start) + 1
-    return start, len(document.text) if end < 0 else end
+def _sentences(documents: Iterable[int]) -> dict[int, Sentences]:
+    """By the id of those that a model has read, the sentences as the last one cut them."""
+    taggings = Tagging.objects.filter(document__in=documents).order_by("pk")
+    return dict(taggings.values_list("document_id", "sentences"))
 
 
-# --- Where examples come from ------------------------------------------------------------------
+def _sentence(text: str, sentences: Sentences, start: int, end: int) -> tuple[int, int]:
+    """The one of `sentences` around a span; where there is none the line, which is a sentence
+    where the text came with words."""
+    for first, last, _ in sentences:
+        if first <= start and end <= last:
+            return first, last
+    line_end = text.find("\n", end)
+    return text.rfind("\n", 0, start) + 1, len(text) if line_end < 0 else line_end
+
+
+# --- Beside each question ----------------------------------------------------------------------
+def beside(prompt: Prompt | None, places: Collection[Place]) -> dict[Place, list[schema.Example]]:
+    """The examples that `prompt` shows beside the question about the span at each place, the most
+    similar first; there may be fewer than it wants, or none. The number of queries is the same
+    however many places.
+
+    The newest version that predicted a span says what is most like it. It remembers nothing but
+    gold that it learned from; what is held out by now is left out all the same, and so is the very
+    text that is asked about, should it have come in twice: that would give the answer away.
+    """
+    if prompt is None or prompt.shots != Prompt.Shots.NEAREST:
+        return {}
+    predictions = {
+        place: prediction
+        for prediction in _newest_last(places)
+        if (place := (prediction.tagging.document_id, prediction.start, prediction.end)) in places
+    }
+    found = still_gold(prompt.project, predictions.values())
+    cut = _sentences({mention.named.text for mentions in found.values() for mention in mentions})
+    return {
+        place: list(_similar(prediction, found[prediction.pk], cut))[: prompt.per_label]
+        for place, prediction in predictions.items()
+    }
+
+
+def _newest_last(places: Collection[Place]) -> Iterable[Prediction]:
+    """Predictions of all versions, among them those at `places`."""
+    documents, starts = {pk for pk, *_ in places}, {start for _, start, _ in places}
+    found = Prediction.objects.filter(tagging__document__in=documents, start__in=starts)
+    needed = ("start", "end", "nearest", "tagging__document__sha256")
+    return found.order_by("pk").select_related("tagging__document").only(*needed)
+
+
+def _similar(
+    prediction: Prediction, mentions: Iterable[StillGold], cut: dict[int, Sentences]
+) -> Iterator[schema.Example]:
+    for mention in mentions:
+        document, named = mention.document, mention.named
+        learned = document.split == Document.Split.TRAIN
+        if not learned or document.sha256 == prediction.tagging.document.sha256:
+            continue
+        sentences = cut.get(document.pk, [])
+        example = _in_its_sentence(document.text, sentences, named.start, named.end, named.label)
+        if example is not None:
+            yield example
+
+
+# --- Where examples are drawn from --------------------------------------------------------------
 _LEARNED = {
     "document__status": Document.Status.GOLD,
     "document__split": Document.Split.TRAIN,

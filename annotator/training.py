@@ -13,6 +13,9 @@ from . import gold
 from .models import Chunk, Document, Job, ModelVersion, Project, Threshold
 
 FEWEST_DOCUMENTS = 10
+COLD_EVERY = 5
+"""One of how many versions begins with the encoder, so that what an earlier one learned from gold
+that was corrected since does not stay for ever."""
 
 
 class Impossible(Exception):
@@ -36,19 +39,31 @@ def prepare(project: Project) -> list[list[int]]:
 
 
 def request(chunk: Chunk) -> dict[str, Any]:
-    project = chunk.job.project
-    dataset = f"datasets/job-{chunk.job_id}-{chunk.attempts}.jsonl"
-    chunk.job.gold_at = gold.export(project, dataset)
-    chunk.job.save(update_fields=["gold_at"])
+    job, project = chunk.job, chunk.job.project
+    dataset = f"datasets/job-{job.pk}-{chunk.attempts}.jsonl"
+    job.gold_at, job.version = gold.export(project, dataset), _start(job)
+    job.save(update_fields=["gold_at", "version"])
     return schema.TrainRequest(
         chunk=chunk.pk,
         attempt=chunk.attempts,
         dataset=dataset,
         model=f"models/{uuid.uuid4()}",
         labels=[label.name for label in project.labels.all()],
-        method=schema.Method(chunk.job.method),
+        method=schema.Method(job.method),
         head=schema.Head(project.head),
+        start=job.version.path if job.version else "",
     ).to_json()
+
+
+def _start(job: Job) -> ModelVersion | None:
+    """The version to go on from; None: begin with the encoder."""
+    cold = job.cold or _last_number(job.project) % COLD_EVERY == 0
+    return None if cold else job.project.serving
+
+
+def _last_number(project: Project) -> int:
+    found: int | None = project.versions.aggregate(last=Max("number"))["last"]
+    return found or 0
 
 
 def store(chunk: Chunk, answer: dict[str, Any]) -> int:
@@ -57,11 +72,11 @@ def store(chunk: Chunk, answer: dict[str, Any]) -> int:
     if not job.is_active:
         return 0
     result = schema.TrainResult.from_json(answer)
-    last = ModelVersion.objects.filter(project=job.project).aggregate(n=Max("number"))["n"]
     version = ModelVersion.objects.create(
         project=job.project,
-        number=(last or 0) + 1,
+        number=_last_number(job.project) + 1,
         path=result.model,
+        start=job.version if result.warm else None,
         encoder=result.encoder,
         head=result.head,
         labels=result.labels,

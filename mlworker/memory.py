@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from mlworker.schema import Neighbour
+from mlworker.schema import NEAREST, Neighbour
 from mlworker.uncertainty import Floats
 
-NEAREST = 3
 DIGITS = 3
 """Decimals of a similarity on the wire."""
 

@@ -26,6 +26,10 @@ SWEEP_PROMPT = "sweep.v1"
 """The built-in prompt with which sentences are read whole."""
 
 
+NEAREST = 3
+"""How many of the gold mentions most like a span a model version names."""
+
+
 class Method(StrEnum):
     """How the uncertainty of a span is measured."""
 
@@ -209,8 +213,8 @@ class SplitResult(Work):
 @dataclass(frozen=True)
 class TrainRequest(Work):
     """`dataset`, `model` and `start` are paths below the storage root; `dataset` is JSON lines of
-    `Text` with a further key `split` (`train` or `dev`), `start` an earlier version with the same
-    labels and head that training goes on from, or "" to begin with the encoder."""
+    `Text` with a further key `split` (`train` or `dev`), `start` an earlier version that training
+    goes on from where it is of the same kind, or "" to begin with the encoder."""
 
     dataset: str
     model: str
@@ -218,7 +222,6 @@ class TrainRequest(Work):
     method: Method
     head: Head = Head.SOFTMAX
     start: str = ""
-    seed: int = 1
 
 
 @dataclass(frozen=True)
@@ -300,7 +303,8 @@ class Calibration(Message):
 
 @dataclass(frozen=True)
 class TrainResult(Work):
-    """`dev` holds the held-out scores (None without dev texts) of the version that was saved."""
+    """`dev` holds the held-out scores (None without dev texts) of the version that was saved;
+    `warm` says whether it went on from the `start` that was given."""
 
     model: str
     encoder: str
@@ -312,6 +316,7 @@ class TrainResult(Work):
     seconds: float
     calibration: Calibration
     head: Head = Head.SOFTMAX
+    warm: bool = False
 
 
 @dataclass(frozen=True)

@@ -49,10 +49,10 @@ class ProjectCommand(DatabaseCommand):
             raise CommandError(f"There is no project “{wanted}”. Projects: {known}.")
         return project
 
-    def run_step(self, project: Project, kind: str) -> Job:
+    def run_step(self, project: Project, kind: str, *, cold: bool = False) -> Job:
         """Runs one step of the loop here, showing progress on stderr."""
         try:
-            job = foreground.run_here(project, kind, Meter())
+            job = foreground.run_here(project, kind, Meter(), cold=cold)
         except (pipeline.Busy, pipeline.Impossible, ValidationError) as error:
             raise CommandError(str(error)) from error
         self.stderr.write("")

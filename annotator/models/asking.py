@@ -47,6 +47,9 @@ class LLMCall(models.Model):
     raw = models.TextField(blank=True)
     """What the server said, as it said it, cut at 8 kB."""
     reason = models.CharField(max_length=300, blank=True)
+    examples = models.JSONField(default=dict)
+    """The examples beside single questions as they were sent: the question's id to a list of
+    `schema.Example`."""
     created_at = models.DateTimeField(auto_now_add=True)
     settled_at = models.DateTimeField(null=True)
 
@@ -134,6 +137,12 @@ class Question(models.Model):
                 condition=Q(state="answered") ^ Q(answer=""), name="answered_means_an_answer"
             ),
         ]
+
+    @property
+    def examples(self) -> list[schema.Example]:
+        """What stood beside it alone when it was asked last."""
+        sent = self.call.examples.get(str(self.pk), []) if self.call else []
+        return [schema.Example.from_json(example) for example in sent]
 
     @property
     def says_no_entity(self) -> bool:

@@ -57,7 +57,9 @@ class Job(models.Model):
     version = models.ForeignKey(
         "annotator.ModelVersion", null=True, on_delete=models.SET_NULL, related_name="+"
     )
-    """The model version that it is about; none for training, which makes one."""
+    """The model version that it is about; of a training the one that it was to go on from."""
+    cold = models.BooleanField(default=False)
+    """Training only: to begin with the encoder, whatever version serves."""
     method = models.CharField(max_length=20)
     """The project's method when it started: what is sent and what is stored agree on it."""
     gold_at = models.DateTimeField(null=True)

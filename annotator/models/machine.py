@@ -20,6 +20,8 @@ class ModelVersion(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     path = models.CharField(max_length=255, unique=True)
+    start = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
+    """The version that it went on from; null: it began with the encoder."""
     encoder = models.CharField(max_length=255)
     head = models.CharField(max_length=20, default=schema.Head.SOFTMAX.value)
     labels = models.JSONField()

@@ -26,7 +26,8 @@ class PromptQuerySet(ProjectScopedQuerySet):
 
 class Prompt(models.Model):
     """What a project's LLM is told: immutable, for answers are kept by the words they were given
-    to. The examples are chosen once, when the prompt is made, so that more gold changes nothing.
+    to. Examples drawn at random are drawn once, when the prompt is made, so that more gold changes
+    nothing. The nearest are of each span: of them the prompt says only how many (`shots.beside`).
 
     The database refuses UPDATE by a trigger (`append_only.py`).
     """
@@ -37,7 +38,8 @@ class Prompt(models.Model):
 
     class Shots(models.TextChoices):
         NONE = "none", "no examples"
-        RANDOM = "random", "at random from gold"
+        RANDOM = "random", "at random from gold, the same for all questions"
+        NEAREST = "nearest", "most like each span in gold"
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="prompts")
     number = models.PositiveIntegerField()
@@ -47,10 +49,11 @@ class Prompt(models.Model):
     shots = models.CharField(max_length=7, choices=Shots, default=Shots.NONE)
     """How the examples were chosen."""
     per_label = models.PositiveSmallIntegerField(default=0)
-    """How many of each label, and of "not an entity", were wanted (there may be fewer)."""
+    """How many of each label, and of "not an entity", were wanted, or of the nearest how many for
+    each question (there may be fewer)."""
     seed = models.PositiveIntegerField(default=1)
     examples = models.JSONField(default=list)
-    """`schema.Example` as JSON."""
+    """`schema.Example` as JSON: those that are the same for all questions."""
     created_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -64,7 +67,8 @@ class Prompt(models.Model):
                 condition=Q(form__in=["choice", "question"]), name="known_prompt_form"
             ),
             models.CheckConstraint(
-                condition=Q(shots="none", per_label=0) | Q(shots="random") & Q(per_label__gt=0),
+                condition=Q(shots="none", per_label=0)
+                | Q(shots__in=["random", "nearest"], per_label__gt=0),
                 name="examples_are_chosen_somehow",
             ),
         ]

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from annotator import pipeline
+from annotator import pipeline, training
 from annotator.figures import predicted, routed
 from annotator.forms import LearningForm
 from annotator.models import Job, Project, Threshold
@@ -30,7 +30,8 @@ def model(request: Request, slug: str) -> HttpResponse:
         "threshold": project.threshold(),
         "sent": routed(project).count(),
         "predicted": predicted(project).count(),
-        "versions": project.versions.prefetch_related(NEWEST_FIRST),
+        "versions": project.versions.select_related("start").prefetch_related(NEWEST_FIRST),
+        "cold_every": training.COLD_EVERY,
         "jobs": project.jobs.all()[:15],
         "gold_count": project.documents.gold().count(),
         "held_out_count": project.documents.held_out().count(),

@@ -100,6 +100,7 @@ def _begun_with(project: Project, name: str | None) -> dict[str, object]:
     return {
         "form": base.form.value,
         "text": base.text,
+        "shots": own.shots if own and own.per_label else Prompt.Shots.RANDOM,
         "per_label": own.per_label if own else 0,
     }
 
@@ -115,6 +116,7 @@ def _in_use(project: Project) -> dict[str, object]:
         "live": project.provider == Project.Provider.OPENAI and bool(settings.LLM_BASE_URL),
         "trial_spans": trying.SPANS,
         "most_shots": prompts.MOST_SHOTS,
+        "most_nearest": schema.NEAREST,
         "slot": SLOT,
     }
 

@@ -138,8 +138,8 @@ def option_names(labels: Sequence[Label]) -> list[str]:
 
 # --- The paper's one question ------------------------------------------------------------------
 def _one_question(request: AskRequest) -> Messages:
-    """Descriptions and examples go into the system message, which is cached; the paper sends the
-    same words in one message."""
+    """Descriptions and the examples of all questions go into the system message, which is cached;
+    the paper sends the same words in one message."""
     if len(request.questions) != 1:
         raise ValueError("this prompt puts one question at a time")
     names = {label.name: label.name for label in request.labels}
@@ -148,12 +148,21 @@ def _one_question(request: AskRequest) -> Messages:
     options = names | {NON_ENTITY: NO_ENTITY}
     (question,) = request.questions
     lines = [_option(label.name, label.description) for label in request.labels]
-    system = request.prompt.text.replace(SLOT, "\n".join(lines))
+    text = request.prompt.text.replace(SLOT, "\n".join(lines))
     offered = {label: name for name, label in options.items()}
-    examples = [e for e in (*request.prompt.examples, *question.examples) if e.label in offered]
-    for number, example in enumerate(examples, start=1):
-        system += f"\n\nExample {number}: {_asked(example)}. Answer: {offered[example.label]}"
-    return Messages(system, f"{_asked(question)}: {'; '.join(options)}. Answer:", options)
+    shared = _solved(request.prompt.examples, offered, 1)
+    beside = _solved(question.examples, offered, len(shared) + 1)
+    put = f"{_asked(question)}: {'; '.join(options)}. Answer:"
+    return Messages("\n\n".join([text, *shared]), "\n\n".join([*beside, put]), options)
+
+
+def _solved(examples: Sequence[Example], offered: dict[str, str], first: int) -> list[str]:
+    """Examples with their answers, numbered from `first`."""
+    known = [example for example in examples if example.label in offered]
+    return [
+        f"Example {number}: {_asked(example)}. Answer: {offered[example.label]}"
+        for number, example in enumerate(known, first)
+    ]
 
 
 def _asked(about: Question | Example) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 from celery import shared_task
 
-from mlworker import frontier, inference, pooling, progress, storage
+from mlworker import frontier, inference, pooling, progress, storage, versions
 from mlworker.calibration import calibrate as choose_tau
 from mlworker.config import TrainConfig
 from mlworker.schema import (
@@ -28,6 +29,8 @@ from mlworker.segmentation import sentences
 from mlworker.tasks.envelope import envelope
 from mlworker.training import Corpus
 from mlworker.training import train as train_model
+
+log = logging.getLogger(__name__)
 
 
 @shared_task(name="mlworker.tag", acks_late=False)
@@ -71,8 +74,7 @@ def train(request: TrainRequest) -> TrainResult:
     trained = train_model(
         Corpus(tuple(request.labels), split["train"], split["dev"]),
         storage.resolve(request.model),
-        seed=request.seed,
-        start=storage.resolve(request.start) if request.start else None,
+        start=_start(request),
         config=TrainConfig(head=request.head),
         methods=[request.method],
         report=progress.reporter(request),
@@ -90,7 +92,23 @@ def train(request: TrainRequest) -> TrainResult:
         seconds=trained.seconds,
         calibration=trained.calibrations[request.method],
         head=request.head,
+        warm=trained.warm,
     )
+
+
+def _start(request: TrainRequest) -> Path | None:
+    """The version to go on from. One that is gone or damaged is no reason not to train: what it
+    knew is in the gold, and the new version takes its place."""
+    if not request.start:
+        return None
+    folder = storage.resolve(request.start)
+    try:
+        versions.verify(folder)
+        versions.read_config(folder)
+    except versions.DamagedVersionError as error:
+        log.warning("trained anew: %s", error)
+        return None
+    return folder
 
 
 @shared_task(name="mlworker.calibrate", acks_late=False)

@@ -71,6 +71,7 @@ def test_the_whole_loop(project: Project, machine: None, tmp_path: Path) -> None
     trained = figures("train", "Letters")
     assert trained == {
         "version": 1,
+        "start": None,
         "train_documents": 10,
         "dev_documents": 2,
         "seconds": 1.0,
@@ -119,6 +120,14 @@ def test_the_whole_loop(project: Project, machine: None, tmp_path: Path) -> None
     exported = figures("export", "Letters", str(file), "--format", "jsonl")
     assert exported == {"file": str(file), "documents": 14, "mentions_left_out": 0}
     assert len(file.read_text().splitlines()) == 14
+
+
+def test_a_training_goes_on_from_the_version_that_serves_or_begins_anew_when_told(
+    project: Project, machine: None
+) -> None:
+    gold(project)
+    trained = [figures("train", "Letters", *given) for given in ([], [], ["--cold"], [])]
+    assert [(t["version"], t["start"]) for t in trained] == [(1, None), (2, 1), (3, None), (4, 3)]
 
 
 def test_a_silent_llm_ends_the_command_too(

@@ -117,9 +117,9 @@ def test_the_sentence_is_that_of_the_model_and_a_long_one_is_left_out() -> None:
     text = "It rained. Ada slept. " + "On and on. " * 60
     document = factories.make_gold(project, text, ("Ada", "person"))
     assert shots.draw(project, 1, seed=1) == []
-    prediction = factories.make_prediction(document, "Ada", "person")
-    prediction.sentence_start, prediction.sentence_end = 11, 21
-    prediction.save()
+    read = factories.make_prediction(document, "Ada", "person").tagging
+    read.sentences = [[0, 10, 0.0], [11, 21, 0.0], [22, document.length, 0.0]]
+    read.save()
     (example,) = (e for e in shots.draw(project, 1, seed=1) if e.label == "person")
     assert example == Example("Ada slept.", 0, 3, "person")
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -94,6 +95,34 @@ def test_a_version_with_its_threshold_serves(project: Project, broker: Broker) -
         threshold = project.threshold()
         assert (threshold.tau, threshold.origin, threshold.version) == (0.4, "training", version)
     assert project.versions.count() == 2
+
+
+def train_next(project: Project, broker: Broker, **fields: Any) -> str:
+    """What the next training was to go on from."""
+    start(project)
+    request = broker.take("gpu") or {}
+    workers.deliver(workers.train(request, **fields))
+    return str(request["start"])
+
+
+def test_a_training_goes_on_from_the_version_that_serves(project: Project, broker: Broker) -> None:
+    gold(project, 10)
+    assert train_next(project, broker) == ""
+    first = project.versions.get()
+    assert first.start is None
+    assert train_next(project, broker) == first.path
+    second = project.versions.get(number=2)
+    assert second.start == first
+    assert train_next(project, broker, warm=False) == second.path
+    assert project.versions.get(number=3).start is None  # it was of another kind
+
+
+def test_every_fifth_version_begins_anew(project: Project, broker: Broker) -> None:
+    gold(project, 10)
+    begun = [train_next(project, broker) for _ in range(11)]
+    assert [n for n, path in enumerate(begun, start=1) if not path] == [1, 6, 11]
+    cold = project.versions.filter(start=None).order_by("number")
+    assert [*cold.values_list("number", flat=True)] == [1, 6, 11]
 
 
 def test_a_training_without_held_out_gold_has_no_scores(project: Project, broker: Broker) -> None:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from annotator.models import Document, Job, Project, User, WorkerBeat
+from annotator.models import Document, Job, ModelVersion, Project, User, WorkerBeat
 from annotator.views import activity
 from tests import factories
 
@@ -281,6 +281,14 @@ def test_versions_show_their_figures(client: Client, project: Project) -> None:
     html = text_of(client.get(at("model", project)))
     for figure in ("67.8", "71.2", "64.8", "0.37", "0.40–0.50", "50%"):
         assert figure in html
+
+
+def test_a_version_says_what_it_went_on_from(client: Client, project: Project) -> None:
+    first = factories.make_version(project)
+    assert ">from 1<" not in text_of(client.get(at("model", project)))
+    second = factories.make_version(project)
+    ModelVersion.objects.filter(pk=second.pk).update(start=first)
+    assert ">from 1<" in text_of(client.get(at("model", project)))
 
 
 def learning(client: Client, project: Project, **chosen: Any) -> str:

@@ -63,7 +63,8 @@ def post(client: Client, step: str = "", **data: Any) -> Any:
 
 
 def change(client: Client, **fields: Any) -> Any:
-    return post(client, **{"form": "choice", "text": TEXT, "per_label": 0} | fields)
+    fields = {"form": "choice", "text": TEXT, "shots": "random", "per_label": 0} | fields
+    return post(client, **fields)
 
 
 def test_the_very_messages_are_shown_for_the_most_doubtful_span(
@@ -167,6 +168,7 @@ def test_a_changed_prompt_is_kept_and_used(client: Client, project: Project, own
         ({"text": "{{options}}\x00"}, "text", "Null characters"),
         ({"per_label": "11"}, "per_label", "less than or equal to 10"),
         ({"per_label": "1"}, "per_label", "no gold to take examples from"),
+        ({"shots": "none"}, "shots", "valid choice"),
         ({"form": "poem"}, "form", "valid choice"),
     ],
 )
@@ -260,3 +262,22 @@ def test_another_projects_prompt_cannot_be_used(client: Client, project: Project
     project.refresh_from_db()
     assert project.prompt is None
     assert Prompt.objects.count() == 1
+
+
+def test_examples_beside_each_question_are_chosen_and_read(
+    client: Client, project: Project, bo: Prediction
+) -> None:
+    gold = factories.make_gold(project, "Then Cy came.", ("Cy", "person"))
+    named = {"text": gold.pk, "start": 5, "end": 7, "label": "person", "similarity": 0.9}
+    Prediction.objects.filter(pk=bo.pk).update(nearest=[named])
+    refused = change(client, shots="nearest", per_label=4)
+    assert refused.status_code == 422
+    assert "names the 3 mentions most like a span" in refused.content.decode()
+    assert change(client, shots="nearest", per_label=3).status_code == 302
+    post(client, "use/", number=1)
+    found = page(client)
+    assert "Beside each question stand up to 3 examples" in found
+    assert "up to 3 examples a question, most like each span in gold" in found
+    assert escape('"examples":[{"context":"Then ⟦Cy⟧ came.","label":"A"}]') in found
+    form = client.get("/projects/letters/prompt/").context["form"]
+    assert (form["shots"].value(), form["per_label"].value()) == ("nearest", 3)

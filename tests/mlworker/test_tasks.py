@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mlworker import broker, progress, training
+from mlworker import broker, progress, training, versions
 from mlworker.config import TrainConfig
 from mlworker.schema import (
     CalibrateRequest,
@@ -58,7 +59,7 @@ def answer(result: dict[str, Any]) -> Any:
 
 def test_train_then_tag_as_the_workers_do(store: Path, corpus: list[Text]) -> None:
     write(store / "gold.jsonl", corpus, "train")
-    write(store / "gold.jsonl", corpus[:4], "dev")
+    write(store / "gold.jsonl", [replace(text, id=100 + text.id) for text in corpus[:4]], "dev")
     request = TrainRequest(5, 2, "gold.jsonl", "models/v1", ["person", "place"], Method.ENTROPY)
     seen: list[Progress] = []
     with progress.listening(seen.append):
@@ -68,10 +69,32 @@ def test_train_then_tag_as_the_workers_do(store: Path, corpus: list[Text]) -> No
     assert trained.labels == ["person", "place"]
     assert {(p.chunk, p.attempt) for p in seen} == {(5, 2)}
     assert seen[-1].done == seen[-1].total
+    memory = versions.recall(store / "models/v1")
+    assert memory is not None
+    remembered = set(memory.references[:, 0].tolist())
+    assert remembered <= {text.id for text in corpus}, "held-out gold is remembered"
     texts = [Text(9, "Ada lives in Paris ."), Text(8, "")]
     tag = TagRequest(6, 1, "models/v1", Method.ENTROPY, texts)
     tagged = TagResult.from_json(answer(gpu.tag(tag.to_json())))
     assert (tagged.chunk, tagged.attempt, [t.id for t in tagged.texts]) == (6, 1, [9, 8])
+
+
+def test_training_goes_on_from_a_version_that_is_whole_and_begins_anew_without_it(
+    store: Path, corpus: list[Text]
+) -> None:
+    write(store / "gold.jsonl", corpus, "train")
+
+    def train(model: str, start: str = "") -> bool:
+        request = TrainRequest(
+            5, 2, "gold.jsonl", model, ["person", "place"], Method.ENTROPY, start=start
+        )
+        return TrainResult.from_json(answer(gpu.train(request.to_json()))).warm
+
+    assert not train("models/v1")
+    assert train("models/v2", "models/v1")
+    assert not train("models/v3", "models/gone")
+    (store / "models/v2" / versions.WEIGHTS).write_bytes(b"?")
+    assert not train("models/v3", "models/v2")
 
 
 def test_calibrate_answers_with_a_threshold() -> None:

@@ -41,6 +41,22 @@ def test_it_reads_as_in_the_paper(make_request: MakeRequest) -> None:
     )
 
 
+def test_a_questions_own_examples_stand_before_it_and_the_system_message_stays_the_same(
+    make_request: MakeRequest,
+) -> None:
+    shared, own = Example("Bo slept .", 0, 2, "person"), Example("In Oslo", 3, 7, "location")
+    request = make_request("I met [Ada] .", prompt=replace(PAPER, examples=[shared]))
+    (question,) = request.questions
+    gone = Example("Rex barked .", 0, 3, "dog")
+    messages = build(replace(request, questions=[replace(question, examples=[gone, own])]))
+    bare = build(request)
+    assert messages.system == bare.system
+    example, asked = messages.user.split("\n\n")
+    assert example.startswith('Example 2: "<Context>: In Oslo" Select the entity type of Oslo ')
+    assert example.endswith(" Answer: location")
+    assert asked == bare.user
+
+
 @pytest.mark.parametrize(
     ("said", "label"), [("person", "person"), (" location\n", "location"), ("Non-entity", "O")]
 )
