@@ -132,6 +132,7 @@ def make_question(document: Document, surface: str, answer: str = "", **fields: 
         "model": "demo",
         "prompt_version": "choice.v2",
         "state": Question.State.ANSWERED if answer else Question.State.UNRESOLVED,
+        "fingerprint": f"question {next(_numbers)}",
     } | fields
     return Question.objects.create(
         document=document,
@@ -159,6 +160,7 @@ def make_swept_sentence(
         "state": SweptSentence.State.ANSWERED,
         "start": 0,
         "end": document.length,
+        "fingerprint": f"sentence {next(_numbers)}",
     } | fields
     return SweptSentence.objects.create(document=document, found=named, **fields)
 

@@ -55,6 +55,7 @@ class MentionSerializer(serializers.ModelSerializer[Mention]):
             "maybe",
             "reason",
             "routing",
+            "right",
             "prediction",
             "llm",
         ]
