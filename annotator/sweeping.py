@@ -131,12 +131,12 @@ def in_order(project: Project) -> list[Sentence]:
         document__in=_readable(project), version=project.serving, method=project.method
     )
     ranked = [
-        (-missed, document, start, end)
+        (-missed, (document, start, end))
         for document, found in taggings.values_list("document", "sentences")
         for start, end, missed in found
         if end - start <= LONGEST
     ]
-    return [at for _, *at in sorted(ranked)]  # type: ignore[misc]
+    return [sentence for _, sentence in sorted(ranked)]
 
 
 def _readable(project: Project) -> QuerySet[Document]:
@@ -155,7 +155,7 @@ def lacks_sentences(project: Project) -> bool:
 
 def uncut(project: Project) -> QuerySet[Document]:
     """Documents whose sentences nobody has looked for."""
-    return _readable(project).filter(sentences=None)
+    return _readable(project).filter(sentences__isnull=True)
 
 
 def prepare_split(project: Project) -> list[list[int]]:

@@ -102,8 +102,8 @@ class ExportMention(Mention):
     """A mention with its provenance.
 
     `source` is who made it (local, llm, sweep: the LLM reading the sentence, person, import);
-    `right` is how probably it is right, as spans that people checked tell; `decided_by` and `decided_at` (ISO 8601)
-    tell who settled it, and are empty where nobody has.
+    `right` is how probably it is right, as spans that people checked tell; `decided_by` and
+    `decided_at` (ISO 8601) tell who settled it, and are empty where nobody has.
     """
 
     source: str = ""

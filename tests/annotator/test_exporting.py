@@ -76,6 +76,7 @@ def test_jsonl_tells_where_each_mention_comes_from(project: Project, user: User)
         "source": "llm",
         "model_version": "1",
         "uncertainty": 0.7,
+        "right": None,
         "routing": "human",
         "llm_label": "person",
         "decided_by": "ada",

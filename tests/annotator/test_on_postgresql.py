@@ -18,6 +18,7 @@ FILES = (
     "test_prompts.py",
     "test_shots.py",
     "test_trying.py",
+    "test_twins.py",
 )
 
 
