@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from annotator import queue, suggestions
+from annotator import pipeline, queue, suggestions
 from annotator.models import Document, Job, Mention, Price, Project, User
 from annotator.swept import whom_sweeps
 from tests import factories
@@ -86,8 +86,6 @@ def test_the_most_it_may_cost_is_what_its_requests_would_reserve(
     assert found is not None
     Project.objects.update(sweep_share=100)
     client.post(at("start", project), {"kind": "sweep"})
-    from annotator import pipeline
-
     pipeline.dispatch(Job.objects.get())
     reserved = sum(call.amount for call in project.llm_calls.all())
     assert project.llm_calls.count() == 2
