@@ -149,8 +149,8 @@ class ReadingForm(forms.ModelForm):  # type: ignore[type-arg]
     sure = forms.FloatField(
         min_value=50,
         max_value=100,
-        label="Percent that is sure enough",
-        help_text="A span that is weighed, and is right with a lower probability, comes to you.",
+        label="You are asked below this certainty, in percent",
+        help_text="How probably a label that was weighed is right, so that nobody has to look.",
     )
 
     class Meta:

@@ -109,6 +109,18 @@ def test_before_there_is_a_model_it_says_what_is_not_known(
     assert "Only then can be said what reading them may cost." in said
 
 
+def test_the_prompt_page_shows_what_is_said_before_the_sentences(
+    client: Client, project: Project
+) -> None:
+    url = at("prompt", project)
+    assert "You find the names in short texts" not in text_of(client.get(url))
+    Project.objects.update(sweep_share=5)
+    said = text_of(client.get(url))
+    assert "You find the names in short texts" in said
+    assert "A = person: Names of a person." in said
+    assert "from=sweep.v1" not in client.get(url).content.decode(), "it asks no question"
+
+
 @pytest.mark.parametrize("share", ["-1", "101", "nan", "x", ""])
 def test_what_is_no_share_is_refused(client: Client, project: Project, share: str) -> None:
     assert outlook(client, project, share).status_code == 400
