@@ -7,9 +7,10 @@ from typing import Any, Protocol
 
 from mlworker import schema
 
-from . import chunks, ledger
+from . import chunks, ledger, suggestions, twins
 from .asked import set_up
 from .models import Chunk, Job, LLMCall, Project
+from .models.asking import AskedQuerySet
 from .training import Impossible
 
 MAX_TRIES = 6
@@ -21,6 +22,10 @@ NOT_SET_UP = {
     Project.Provider.TRANSFORMERS: "No LLM is set up on this machine. Set LLM_FOLDER, then "
     "restart.",
 }
+
+
+class Settled(Exception):
+    """Nothing of a chunk is left to be sent: what it asks was answered meanwhile."""
 
 
 class Write(Protocol):
@@ -40,6 +45,18 @@ def check(project: Project) -> None:
     provider = Project.Provider(project.provider)
     if provider in NOT_SET_UP and provider not in set_up():
         raise Impossible(NOT_SET_UP[provider])
+
+
+def to_send(project: Project, rows: AskedQuerySet) -> AskedQuerySet:
+    """Those of a chunk's rows that still wait for an answer, now that no twin of theirs has one.
+
+    Raises `Settled` where none does.
+    """
+    suggestions.refresh(project, twins.settle(rows))
+    waiting = rows.waiting().select_related("document").order_by("document", "start")
+    if not waiting:
+        raise Settled
+    return waiting
 
 
 def store(chunk: Chunk, answer: dict[str, Any], write: Write, leave_open: LeaveOpen) -> int | None:

@@ -42,12 +42,15 @@ def rules(project: Project) -> Rules:
 
 def gather(project: Project, documents: Iterable[int]) -> dict[int, list[Known]]:
     """What is known of the spans of each of `documents` (ids) that the serving version has read
-    by the project's method, or, before there is one, that the LLM has read; in a few queries."""
+    by the project's method, or, before there is one, that the LLM has read; in a few queries.
+    While a method has no τ yet nothing is said."""
     ids = list(documents)
+    if project.serving is not None and project.threshold() is None:
+        return {}
     sentences: dict[int, list[SweptSentence]] = defaultdict(list)
     for sentence in swept_by(project).answered().filter(document__in=ids):
         sentences[sentence.document_id].append(sentence)
-    if project.threshold() is None:
+    if project.serving is None:
         return {pk: list(_proposals(found, {}, {})) for pk, found in sentences.items()}
     questions: dict[int, dict[Span, Question]] = defaultdict(dict)
     for question in asked_by(project).filter(document__in=ids):
@@ -80,7 +83,7 @@ def _known(
         probabilities=prediction.probabilities,
         answer=(question.answer or None) if question else None,
         answer_probability=question.probability if question else None,
-        found=_found(span, swept),
+        found=said_of(span, swept),
         reason=_why_no_answer(prediction, question),
     )
     return Known(evidence, prediction, question)
@@ -96,7 +99,7 @@ def _why_no_answer(prediction: Prediction, question: Question | None) -> str:
     return question.reason if question else ""
 
 
-def _found(span: Span, swept: list[SweptSentence]) -> str | None:
+def said_of(span: Span, swept: Iterable[SweptSentence]) -> str | None:
     """What the LLM said of `span` when it read its sentence; None where it has not."""
     for sentence in swept:
         if sentence.start <= span[0] and span[1] <= sentence.end:

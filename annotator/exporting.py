@@ -104,6 +104,7 @@ def _mention(mention: Mention, decision: Correction | None) -> ExportMention:
         source=mention.source,
         model_version=str(prediction.tagging.version.number) if prediction else "",
         uncertainty=round(prediction.uncertainty, 5) if prediction else None,
+        right=None if mention.right is None else round(mention.right, 5),
         routing=mention.routing,
         llm_label=question.answer if question else "",
         decided_by=decision.author.username if decision else "",

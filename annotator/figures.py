@@ -8,7 +8,17 @@ from datetime import datetime
 from django.db.models import Count, Q, QuerySet
 
 from .asked import asked_by
-from .models import Correction, Document, Mention, Prediction, Project, Question, WorkerBeat
+from .models import (
+    Correction,
+    Document,
+    Mention,
+    Prediction,
+    Project,
+    Question,
+    SweptSentence,
+    WorkerBeat,
+)
+from .swept import swept_by
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,35 @@ def project_figures(project: Project) -> ProjectFigures:
         corrections=own.count(),
         routed=routed(project).filter(tagging__document__status=status.TAGGED).count(),
     )
+
+
+@dataclass(frozen=True)
+class SweepFigures:
+    """Of the sentences that the project's LLM read whole."""
+
+    read: int
+    unresolved: int
+    """Given to it without getting a usable answer."""
+    proposals: int
+    """Mentions that nobody but the LLM found, and nobody has decided about."""
+
+
+def sweep_figures(project: Project) -> SweepFigures:
+    states = SweptSentence.State
+    sentences = swept_by(project).aggregate(
+        read=Count("pk", Q(state=states.ANSWERED)),
+        unresolved=Count("pk", Q(state=states.UNRESOLVED)),
+    )
+    proposals = Mention.objects.filter(document__project=project, source=Mention.Source.SWEEP)
+    return SweepFigures(**sentences, proposals=proposals.undecided().count())
+
+
+def named(project: Project) -> tuple[int, int]:
+    """How many mentions the LLM found as it read, and how many it named that do not stand there
+    so."""
+    rows = swept_by(project).answered().values_list("found", "ungrounded")
+    found = [(len(placed), len(unplaced)) for placed, unplaced in rows.iterator()]
+    return sum(placed for placed, _ in found), sum(unplaced for _, unplaced in found)
 
 
 def predicted(project: Project) -> QuerySet[Prediction]:

@@ -101,7 +101,9 @@ class Run:
         chunk = self.step.claim(self.job)
         if chunk is None:
             return False
-        request = self.step.request(chunk)
+        request = pipeline.message(self.step, chunk)
+        if request is None:
+            return True
         if self.step.costs:
             chunks.begin(chunk.pk, chunk.attempts)
         self.under_way.add(pool.submit(copy_context().run, self.task, request))

@@ -143,6 +143,35 @@ class LLMForm(forms.Form):
             provider.choices = provider_choices(project)
 
 
+class ReadingForm(forms.ModelForm):  # type: ignore[type-arg]
+    """How much the LLM reads whole, and what is made of all that is known of a span."""
+
+    sure = forms.FloatField(
+        min_value=50,
+        max_value=100,
+        label="You are asked below this certainty, in percent",
+        help_text="How probably a label that was weighed is right, so that nobody has to look.",
+    )
+
+    class Meta:
+        model = Project
+        fields = ("sweep_share", "fusion", "sure")
+        labels: ClassVar[dict[str, str]] = {
+            "sweep_share": "Percent of the sentences that it reads whole"
+        }
+        widgets: ClassVar[dict[str, Any]] = {"fusion": forms.RadioSelect}
+
+    def __init__(self, project: Project, data: Any = None) -> None:
+        percents = {"sure": f"{100 * project.sure:g}", "sweep_share": f"{project.sweep_share:g}"}
+        super().__init__(data, instance=project, initial=percents)
+        if project.provider != Project.Provider.OPENAI:
+            del self.fields["sweep_share"]
+
+    def clean_sure(self) -> float:
+        percent: float = self.cleaned_data["sure"]
+        return percent / 100
+
+
 class PromptForm(forms.Form):
     """A changed prompt; what its form is follows from the one that it was begun with."""
 

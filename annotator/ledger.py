@@ -43,7 +43,7 @@ def open_call(chunk: Chunk, to: Asked, request: schema.AskRequest) -> None:
         provider=to.provider,
         model=to.model,
         prompt_version=to.prompt_version,
-        questions_count=len(chunk.items),
+        questions_count=request.size,
         examples={q.id: [e.to_json() for e in q.examples] for q in request.questions if q.examples},
     )
 

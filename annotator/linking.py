@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Substr
 
 from mlworker import schema
 
-from . import asking, ledger, shots, suggestions
+from . import asking, ledger, shots, suggestions, twins
 from .asked import Asked, asked_by, asked_of, options, sent, together, whom, whom_with
 from .models import (
     Chunk,
     Document,
     Label,
+    LLMCall,
     Prediction,
     Project,
     Prompt,
@@ -36,11 +38,12 @@ def prepare(project: Project) -> list[list[int]]:
     if project.serving is None:
         raise Impossible("There is no model yet; train one and tag first.")
     write_questions(project)
+    suggestions.refresh(project, twins.settle(asked_by(project)))
     same = {"start": OuterRef("start"), "end": OuterRef("end")}
     left_out = _left_out(project).filter(tagging__document=OuterRef("document"), **same)
-    waiting = asked_by(project).filter(state=Question.State.OPEN).exclude(Exists(left_out))
-    waiting = waiting.order_by("document", "start")
-    return in_pieces(list(waiting.values_list("pk", flat=True)), together(project.prompt))
+    waiting = asked_by(project).waiting().exclude(Exists(left_out)).order_by("document", "start")
+    different = twins.one_of_each(waiting.values_list("pk", "fingerprint"))
+    return in_pieces(different, together(project.prompt))
 
 
 def reopen(project: Project) -> int:
@@ -101,11 +104,13 @@ def ask_about(label: Label, ask: bool) -> None:
 
 def write_questions(project: Project) -> None:
     """A question for each span to ask about that this LLM was not asked about yet."""
-    write_questions_about(to_ask(project), whom(project))
+    write_questions_about(project, to_ask(project), whom(project))
 
 
-def write_questions_about(predictions: QuerySet[Prediction], to: Asked) -> None:
+def write_questions_about(project: Project, predictions: QuerySet[Prediction], to: Asked) -> None:
     """A question for each of these spans, where there is none yet."""
+    length = F("sentence_end") - F("sentence_start")
+    context = Substr("tagging__document__text", F("sentence_start") + 1, length)
     questions = [
         Question(
             document_id=prediction.tagging.document_id,
@@ -116,8 +121,15 @@ def write_questions_about(predictions: QuerySet[Prediction], to: Asked) -> None:
             provider=to.provider,
             model=to.model,
             prompt_version=to.prompt_version,
+            fingerprint=twins.fingerprint(
+                project,
+                to,
+                prediction.context,
+                prediction.start - prediction.sentence_start,
+                prediction.end - prediction.sentence_start,
+            ),
         )
-        for prediction in predictions.iterator(chunk_size=1000)
+        for prediction in predictions.annotate(context=context).iterator(chunk_size=1000)
     ]
     Question.objects.bulk_create(questions, ignore_conflicts=True, batch_size=500)
 
@@ -132,9 +144,8 @@ def request_with(chunk: Chunk, prompt: Prompt | None) -> dict[str, Any]:
     """As `request`, with this prompt (None: the built-in one)."""
     project = chunk.job.project
     to = whom_with(project, prompt)
-    found = asked_of(project, to).filter(pk__in=chunk.items).select_related("document")
-    questions = list(found.order_by("document", "start"))
-    if len(questions) != len(chunk.items):
+    questions = asked_of(project, to).filter(pk__in=chunk.items)
+    if questions.count() != len(chunk.items):
         raise Impossible("The project's LLM, prompt or labels changed; ask again.")
     request = schema.AskRequest(
         chunk=chunk.pk,
@@ -143,7 +154,7 @@ def request_with(chunk: Chunk, prompt: Prompt | None) -> dict[str, Any]:
         model=to.model,
         prompt=sent(prompt),
         labels=options(project),
-        questions=_as_sent(questions, prompt),
+        questions=_as_sent(list(asking.to_send(project, questions)), prompt),
     )
     ledger.open_call(chunk, to, request)
     return request.to_json()
@@ -171,36 +182,37 @@ def store(chunk: Chunk, answer: dict[str, Any]) -> int | None:
 
 
 def _write_answers(chunk: Chunk, result: schema.AskResult, *, again: bool) -> list[int]:
-    """Writes what was answered; returns the questions that stay open, to be asked `again`."""
+    """Writes what was answered, to twins too; returns what stays open, to be asked `again`."""
     names = {label.name for label in chunk.job.project.labels.all()} | {schema.NO_ENTITY}
     answers = {answer.id: answer for answer in result.answers}
     call = chunk.calls.filter(attempt=result.attempt).first()
-    questions = list(Question.objects.filter(pk__in=chunk.items))
-    for question in questions:
+    rows: list[Question] = twins.alike(Question.objects.filter(pk__in=chunk.items))
+    asked = [row for row in rows if row.pk in chunk.items and not row.is_answered]
+    for question in asked:
         given = answers.get(question.pk, schema.Answer(question.pk, None, reason="no answer"))
-        question.call = call
-        if given.label in names:
-            question.state, question.answer = Question.State.ANSWERED, given.label or ""
-            question.probability, question.reason = given.probability, ""
-            question.probabilities = given.probabilities
-        elif question.state != Question.State.ANSWERED:
-            question.state = Question.State.OPEN if again else Question.State.UNRESOLVED
-            question.reason = (given.reason or "its label is not in this project")[:300]
-    Question.objects.bulk_update(
-        questions, ["state", "answer", "probability", "probabilities", "reason", "call"]
-    )
-    _refresh(chunk)
-    return [question.pk for question in questions if question.state == Question.State.OPEN]
+        if given.label not in names:
+            reason = given.reason or "its label is not in this project"
+            given = schema.Answer(question.pk, None, reason=reason)
+        _write_answer(question, given, call, again=again)
+    twins.copy(asked, rows)
+    suggestions.refresh(chunk.job.project, twins.save(rows))
+    return [question.pk for question in asked if question.state == Question.State.OPEN]
+
+
+def _write_answer(
+    question: Question, given: schema.Answer, call: LLMCall | None, *, again: bool
+) -> None:
+    question.call = call
+    question.reason = given.reason[:300]
+    if given.label is None:
+        question.state = Question.State.OPEN if again else Question.State.UNRESOLVED
+        return
+    question.state, question.answer, question.reason = Question.State.ANSWERED, given.label, ""
+    question.probability, question.probabilities = given.probability, given.probabilities
 
 
 def leave_open(chunk: Chunk, reason: str) -> None:
     """The request failed: its questions go to people with the reason, and the next time that the
     LLM is asked they are asked again."""
-    waiting = Question.objects.filter(pk__in=chunk.items, state=Question.State.OPEN)
-    waiting.update(reason=reason[:300])
-    _refresh(chunk)
-
-
-def _refresh(chunk: Chunk) -> None:
-    documents = Question.objects.filter(pk__in=chunk.items).values_list("document_id", flat=True)
-    suggestions.refresh(chunk.job.project, set(documents))
+    concerned = twins.explain(Question.objects.filter(pk__in=chunk.items), reason)
+    suggestions.refresh(chunk.job.project, concerned)

@@ -158,6 +158,12 @@ def step_of(job: Job) -> Step:
 
 
 # --- Starting and ending -----------------------------------------------------------------------
+def first_step(project: Project, kind: str) -> str:
+    """The step that leads to `kind`: what reads sentences has to know where they are."""
+    lacking = kind == Job.Kind.SWEEP and sweeping.lacks_sentences(project)
+    return Job.Kind.SPLIT if lacking else kind
+
+
 def start(project: Project, kind: str, user: User | None = None, *, follow: bool = True) -> Job:
     """Starts a step of the loop; with `follow` the next one starts when this one is done.
 
@@ -303,12 +309,24 @@ def dispatch(job: Job) -> None:
     settle(job)
 
 
+def message(step: Step, chunk: Chunk) -> dict[str, Any] | None:
+    """The request of a claimed chunk; None where nothing of it is left to be sent, which ends it.
+    Raises `Impossible`."""
+    try:
+        return step.request(chunk)
+    except asking.Settled:
+        chunks.complete(chunk, len(chunk.items))
+        return None
+
+
 def _send(step: Step, chunk: Chunk) -> bool:
     """Sends a claimed chunk; gives it back where the broker is away (the sweeper comes again)."""
     back = signature("annotator.store_result", queue="default")
     expires = settings.CHUNK_LEASE_SECONDS if step.costs else None
     try:
-        request = step.request(chunk)
+        request = message(step, chunk)
+        if request is None:
+            return True
         work = signature(step.task, args=[request], queue=step.queue, expires=expires)
         (work | back).apply_async()
     except Impossible as reason:

@@ -28,12 +28,12 @@ def prepare(project: Project) -> list[list[int]]:
 
 
 def is_due(project: Project) -> bool:
-    """Whether the LLM has read held-out gold since τ was chosen, or τ does not rest on its answers
-    about held-out gold yet and there are more of them than there were."""
+    """Whether the project's LLM has read more or other held-out gold than when τ was chosen, or τ
+    does not rest on its answers about held-out gold yet and there are more of them."""
     threshold = project.threshold()
     if threshold is None:
         return False
-    if held_out_swept(project) > threshold.swept:
+    if held_out_swept(project) not in (0, threshold.swept):
         return True
     if not threshold.awaits_answers:
         return False

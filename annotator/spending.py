@@ -6,6 +6,9 @@ cost together never exceeds the budget.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from decimal import Decimal
+
 from django.conf import settings
 from django.db.models import F, QuerySet
 from django.utils import timezone
@@ -45,6 +48,14 @@ def reserve(project: Project, to_model: str, request: schema.AskRequest) -> int:
             "spent. What is left goes to people; ask again with a larger budget or next month."
         )
     return most
+
+
+def most_for(model: str, requests: Iterable[schema.AskRequest]) -> Decimal | None:
+    """What these requests may cost together, at most; None where the model has no price."""
+    price = Price.on(model, timezone.localdate())
+    if price is None:
+        return None
+    return Decimal(sum(price.micros(*_most_tokens(r)) for r in requests)) / MICROS
 
 
 def settle(call: LLMCall, result: schema.AskResult) -> None:

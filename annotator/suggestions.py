@@ -32,11 +32,14 @@ class Basis:
     rules: Rules
     labels: dict[str, Label]
     known: dict[int, list[Known]]
+    has_model: bool
+    """Without one, a document in which nothing was found has not been read as a whole."""
 
     @classmethod
     def read(cls, project: Project, documents: Iterable[int]) -> Basis:
         labels = {label.name: label for label in project.labels.all()}
-        return cls(evidence.rules(project), labels, evidence.gather(project, documents))
+        known = evidence.gather(project, documents)
+        return cls(evidence.rules(project), labels, known, project.serving is not None)
 
     def fused(self, document: int) -> list[tuple[Known, Fused]]:
         """Each span of `document` that anything is known of, and what follows from it."""
@@ -109,7 +112,8 @@ def _rebuild(document: Document, basis: Basis, changes: Changes) -> None:
     changes.changed += [m for key, m in wanted.items() if key in old]
     # Whoever has the page open must see this before submitting what they no longer see.
     document.version += {_seen(m) for m in old.values()} != {_seen(m) for m in wanted.values()}
-    document.status = Document.Status.TAGGED
+    if wanted or basis.has_model:
+        document.status = Document.Status.TAGGED
     _weigh(document, [_doubt(m) for m in [*kept, *wanted.values()] if _waits(m)])
     changes.documents.append(document)
 
@@ -157,18 +161,22 @@ def _overlaps(span: Span, taken: list[Span]) -> bool:
 
 def weigh(document: Document) -> None:
     """Sets what orders the queue, from the stored mentions that need a person (not saved)."""
-    waiting = document.mentions.undecided().filter(needs_person=True)
-    _weigh(document, list(waiting.values_list("prediction__uncertainty", flat=True)))
+    waiting = document.mentions.undecided().filter(needs_person=True).select_related("prediction")
+    _weigh(document, [_doubt(mention) for mention in waiting])
 
 
 def _waits(mention: Mention) -> bool:
     return mention.state == Mention.State.SUGGESTED and mention.needs_person
 
 
-def _doubt(mention: Mention) -> float | None:
-    return mention.prediction.uncertainty if mention.prediction else None
+def _doubt(mention: Mention) -> float:
+    """How probably what is shown is wrong: as checked spans tell, else as the local model says;
+    what nobody can say anything about comes first."""
+    if mention.right is not None:
+        return 1 - mention.right
+    return mention.prediction.uncertainty if mention.prediction else 1.0
 
 
-def _weigh(document: Document, doubts: list[float | None]) -> None:
+def _weigh(document: Document, doubts: list[float]) -> None:
     document.needs_count = len(doubts)
-    document.priority = sum(1.0 if u is None else u for u in doubts)
+    document.priority = sum(doubts)

@@ -9,6 +9,8 @@ gold says. What is found is a proposal for people, or weighed with all else that
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -17,9 +19,9 @@ from django.db.models import Q, QuerySet
 from mlworker import schema
 from mlworker.llm.prompt import built_in
 
-from . import asking, gold, ledger, suggestions
+from . import asking, gold, ledger, suggestions, twins
 from .asked import options
-from .models import Chunk, Document, Project, SweptSentence, Tagging
+from .models import Chunk, Document, Job, LLMCall, Project, SweptSentence, Tagging
 from .swept import swept_by, whom_sweeps
 from .tagging import in_pieces
 from .training import Impossible
@@ -31,30 +33,63 @@ Sentence = tuple[int, int, int]
 """Document, start and end."""
 
 
-def prepare(project: Project) -> list[list[int]]:
-    """Chunks of the sentences that the LLM is to read and has not; may be empty."""
+def check(project: Project) -> None:
+    """Raises `Impossible` where the LLM is not to read sentences, or cannot."""
     asking.check(project)
     if project.provider != Project.Provider.OPENAI:
-        raise Impossible("Only an LLM server can read sentences: the others choose among options.")
+        raise Impossible(
+            "Only an LLM server can read sentences: the others choose among options, and write "
+            "nothing down."
+        )
     if not project.sweep_share:
         raise Impossible("No share of the sentences is to be read; set one first.")
-    if lacks_sentences(project):
-        raise Impossible("It is not known yet where the sentences are; find them first.")
+
+
+def prepare(project: Project) -> list[list[int]]:
+    """Chunks of the sentences that the LLM is to read and has not, the riskiest first; may be
+    empty. Of those whose words are the same one is read."""
+    check(project)
+    wanted = list(to_read(project))
+    if not wanted and lacks_sentences(project):
+        raise Impossible(
+            f"It is not known yet where the sentences are: start with “{Job.Kind.SPLIT.label}”."
+        )
+    _write_down(project, wanted)
+    suggestions.refresh(project, twins.settle(swept_by(project)))
+    rows = swept_by(project).waiting().values_list("document", "start", "end", "pk", "fingerprint")
+    waiting = {(pk, start, end): row for pk, start, end, *row in rows}
+    different = twins.one_of_each(waiting[at] for at in wanted if at in waiting)
+    return in_pieces(different, settings.CHUNK_SENTENCES)
+
+
+def _write_down(project: Project, wanted: list[Sentence]) -> None:
+    """A row for each of these sentences that has none with this LLM."""
     to = whom_sweeps(project)
-    rows = [
+    rows = (
         SweptSentence(
-            document_id=document,
+            document_id=pk,
             start=start,
             end=end,
             provider=to.provider,
             model=to.model,
             prompt_version=to.prompt_version,
+            fingerprint=twins.fingerprint(project, to, text),
         )
-        for document, start, end in to_read(project)
-    ]
-    SweptSentence.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
-    waiting = swept_by(project).filter(state=SweptSentence.State.OPEN)
-    return in_pieces(list(waiting.values_list("pk", flat=True)), settings.CHUNK_SENTENCES)
+        for (pk, start, end), text in with_text(wanted)
+    )
+    while some := list(islice(rows, twins.ROWS)):
+        SweptSentence.objects.bulk_create(some, ignore_conflicts=True)
+
+
+def with_text(sentences: list[Sentence]) -> Iterator[tuple[Sentence, str]]:
+    """Each with its words; of documents that are gone, none."""
+    for some in in_pieces(sentences, twins.ROWS):
+        ids = {document for document, _, _ in some}
+        texts = dict(Document.objects.filter(pk__in=ids).values_list("pk", "text"))
+        for at in some:
+            pk, start, end = at
+            if pk in texts:
+                yield at, texts[pk][start:end]
 
 
 def reopen(project: Project) -> int:
@@ -64,17 +99,26 @@ def reopen(project: Project) -> int:
 
 
 def is_due(project: Project) -> bool:
-    """Whether there are sentences that the LLM is to read and was not given yet."""
+    """Whether there are sentences that the LLM is to read and has not."""
     may = project.provider == Project.Provider.OPENAI and project.sweep_share > 0
     return may and next(to_read(project), None) is not None
 
 
 def to_read(project: Project) -> Iterator[Sentence]:
-    """The riskiest share of the sentences, without those that were given to this LLM before."""
-    ranked = in_order(project)
-    most = round(len(ranked) * project.sweep_share / 100)
-    known = set(swept_by(project).values_list("document", "start", "end"))
-    return (sentence for sentence in ranked[:most] if sentence not in known)
+    """The riskiest share of the sentences, without what this LLM has read."""
+    return unread(project, share_of(in_order(project), project.sweep_share))
+
+
+def unread(project: Project, sentences: list[Sentence]) -> Iterator[Sentence]:
+    """Those of `sentences` that this LLM was not given, or that wait to be given again."""
+    settled = swept_by(project).exclude(state=SweptSentence.State.OPEN)
+    known = set(settled.values_list("document", "start", "end"))
+    return (sentence for sentence in sentences if sentence not in known)
+
+
+def share_of(ranked: list[Sentence], percent: float) -> list[Sentence]:
+    """The first so many percent."""
+    return ranked[: round(len(ranked) * percent / 100)]
 
 
 def in_order(project: Project) -> list[Sentence]:
@@ -87,12 +131,12 @@ def in_order(project: Project) -> list[Sentence]:
         document__in=_readable(project), version=project.serving, method=project.method
     )
     ranked = [
-        (-missed, document, start, end)
+        (-missed, (document, start, end))
         for document, found in taggings.values_list("document", "sentences")
         for start, end, missed in found
         if end - start <= LONGEST
     ]
-    return [(document, start, end) for _, document, start, end in sorted(ranked)]
+    return [sentence for _, sentence in sorted(ranked)]
 
 
 def _readable(project: Project) -> QuerySet[Document]:
@@ -106,16 +150,18 @@ def _readable(project: Project) -> QuerySet[Document]:
 # --- Where the sentences are, before there is a model ------------------------------------------
 def lacks_sentences(project: Project) -> bool:
     """Whether, for want of a model, it is not known where the sentences of some documents are."""
-    return project.serving is None and _uncut(project).exists()
+    return project.serving is None and uncut(project).exists()
 
 
-def _uncut(project: Project) -> QuerySet[Document]:
-    return _readable(project).filter(sentences=None)
+def uncut(project: Project) -> QuerySet[Document]:
+    """Documents whose sentences nobody has looked for."""
+    return _readable(project).filter(sentences__isnull=True)
 
 
 def prepare_split(project: Project) -> list[list[int]]:
-    uncut = _uncut(project).values_list("pk", flat=True)
-    return in_pieces(list(uncut), settings.CHUNK_DOCUMENTS)
+    check(project)
+    waiting = uncut(project).values_list("pk", flat=True)
+    return in_pieces(list(waiting), settings.CHUNK_DOCUMENTS)
 
 
 def request_split(chunk: Chunk) -> dict[str, Any]:
@@ -138,20 +184,30 @@ def request(chunk: Chunk) -> dict[str, Any]:
     where its budget is spent."""
     project = chunk.job.project
     to = whom_sweeps(project)
-    sentences = swept_by(project).filter(pk__in=chunk.items).select_related("document")
+    sentences = swept_by(project).filter(pk__in=chunk.items)
     if sentences.count() != len(chunk.items):
         raise Impossible("The project's LLM or labels changed; ask again.")
-    request = schema.AskRequest(
-        chunk=chunk.pk,
-        attempt=chunk.attempts,
+    passages = [
+        schema.Passage(s.pk, s.document.text[s.start : s.end])
+        for s in asking.to_send(project, sentences)
+    ]
+    request = replace(ask_to_read(project, passages), chunk=chunk.pk, attempt=chunk.attempts)
+    ledger.open_call(chunk, to, request)
+    return request.to_json()
+
+
+def ask_to_read(project: Project, passages: list[schema.Passage]) -> schema.AskRequest:
+    """What the LLM is sent to have it read these, not of any chunk yet."""
+    to = whom_sweeps(project)
+    return schema.AskRequest(
+        chunk=0,
+        attempt=0,
         provider=to.provider,
         model=to.model,
         prompt=built_in(schema.SWEEP_PROMPT),
         labels=options(project),
-        passages=[schema.Passage(s.pk, s.document.text[s.start : s.end]) for s in sentences],
+        passages=passages,
     )
-    ledger.open_call(chunk, to, request)
-    return request.to_json()
 
 
 def store(chunk: Chunk, answer: dict[str, Any]) -> int | None:
@@ -160,38 +216,42 @@ def store(chunk: Chunk, answer: dict[str, Any]) -> int | None:
 
 
 def _write_finds(chunk: Chunk, result: schema.AskResult, *, again: bool) -> list[int]:
-    """Writes what was found; returns the sentences that stay open, to be read `again`."""
-    states = SweptSentence.State
+    """Writes what was found, to twins too; returns what stays open, to be read `again`."""
     names = {label.name for label in chunk.job.project.labels.all()}
     finds = {found.id: found for found in result.finds}
     call = chunk.calls.filter(attempt=result.attempt).first()
-    sentences = list(SweptSentence.objects.filter(pk__in=chunk.items))
-    for sentence in sentences:
+    rows: list[SweptSentence] = twins.alike(SweptSentence.objects.filter(pk__in=chunk.items))
+    read = [row for row in rows if row.pk in chunk.items and not row.is_answered]
+    for sentence in read:
         found = finds.get(sentence.pk, schema.Finds(sentence.pk, None, reason="no answer"))
-        sentence.call = call
-        if found.mentions is not None:
-            sentence.state, sentence.reason = states.ANSWERED, ""
-            sentence.found = [
-                [sentence.start + m.start, sentence.start + m.end, m.label]
-                for m in found.mentions
-                if m.label in names
-            ]
-            sentence.ungrounded = [[u.text, u.label] for u in found.ungrounded]
-        elif sentence.state != states.ANSWERED:
-            sentence.state = states.OPEN if again else states.UNRESOLVED
-            sentence.reason = found.reason[:300]
-    fields = ["state", "found", "ungrounded", "reason", "call"]
-    SweptSentence.objects.bulk_update(sentences, fields)
-    _refresh(chunk)
-    return [sentence.pk for sentence in sentences if sentence.state == states.OPEN]
+        _write_find(sentence, found, call, names, again=again)
+    twins.copy(read, rows)
+    suggestions.refresh(chunk.job.project, twins.save(rows))
+    return [sentence.pk for sentence in read if sentence.state == SweptSentence.State.OPEN]
+
+
+def _write_find(
+    sentence: SweptSentence,
+    found: schema.Finds,
+    call: LLMCall | None,
+    names: set[str],
+    *,
+    again: bool,
+) -> None:
+    states = SweptSentence.State
+    sentence.call, sentence.reason = call, found.reason[:300]
+    if found.mentions is None:
+        sentence.state = states.OPEN if again else states.UNRESOLVED
+        return
+    sentence.state, sentence.reason = states.ANSWERED, ""
+    sentence.found = [
+        [sentence.start + m.start, sentence.start + m.end, m.label]
+        for m in found.mentions
+        if m.label in names
+    ]
+    sentence.ungrounded = [[u.text, u.label] for u in found.ungrounded]
 
 
 def leave_open(chunk: Chunk, reason: str) -> None:
     """The request failed: its sentences stay unread, and are read when the LLM is asked again."""
-    waiting = SweptSentence.objects.filter(pk__in=chunk.items, state=SweptSentence.State.OPEN)
-    waiting.update(reason=reason[:300])
-
-
-def _refresh(chunk: Chunk) -> None:
-    read = SweptSentence.objects.filter(pk__in=chunk.items)
-    suggestions.refresh(chunk.job.project, set(read.values_list("document_id", flat=True)))
+    twins.explain(SweptSentence.objects.filter(pk__in=chunk.items), reason)

@@ -7,7 +7,7 @@ from mlworker.schema import SWEEP_PROMPT
 
 from .asked import Asked, asked_in
 from .models import Project, SweptSentence
-from .models.sweeping import SweptSentenceQuerySet
+from .models.asking import AskedQuerySet
 
 
 def whom_sweeps(project: Project) -> Asked:
@@ -15,10 +15,10 @@ def whom_sweeps(project: Project) -> Asked:
     return asked_in(project, SWEEP_PROMPT, built_in(SWEEP_PROMPT))
 
 
-def swept_by(project: Project) -> SweptSentenceQuerySet:
+def swept_by(project: Project) -> AskedQuerySet:
     """The sentences given to the LLM that this project asks now."""
     to = whom_sweeps(project)
-    sentences: SweptSentenceQuerySet = SweptSentence.objects.of_prompt(
+    sentences: AskedQuerySet = SweptSentence.objects.of_prompt(
         to.provider, to.model, to.prompt_version
     )
     return sentences.filter(document__project=project)

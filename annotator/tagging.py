@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 
@@ -12,6 +12,8 @@ from mlworker import schema
 from . import gold, suggestions
 from .models import Chunk, Document, Job, Label, ModelVersion, Prediction, Project, Tagging
 from .training import Impossible
+
+Item = TypeVar("Item")
 
 
 def prepare(project: Project) -> list[list[int]]:
@@ -33,8 +35,8 @@ def missed(job: Job, project: Project) -> bool:
     return not tried.issuperset(unread.values_list("pk", flat=True))
 
 
-def in_pieces(ids: list[int], size: int) -> list[list[int]]:
-    return [ids[at : at + size] for at in range(0, len(ids), size)]
+def in_pieces(items: list[Item], size: int) -> list[list[Item]]:
+    return [items[at : at + size] for at in range(0, len(items), size)]
 
 
 def request(chunk: Chunk) -> dict[str, Any]:

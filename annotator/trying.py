@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef
 
 from mlworker import schema
 
-from . import gold, linking, shots
+from . import gold, linking, shots, twins
 from .asked import asked_of, together, whom_with
 from .models import MICROS, Chunk, Document, Prediction, Project, Prompt, Question, Trial
 from .models.asking import QuestionQuerySet
@@ -70,9 +70,11 @@ def prepare(project: Project) -> list[list[int]]:
     pieces: list[list[int]] = []
     for prompt in (trial.against, trial.prompt):
         to = whom_with(project, prompt)
-        linking.write_questions_about(trial.spans.select_related("tagging"), to)
-        waiting = _of(trial, prompt).filter(state=Question.State.OPEN).order_by("document", "start")
-        pieces += in_pieces([*waiting.values_list("pk", flat=True)], together(prompt))
+        linking.write_questions_about(project, trial.spans.select_related("tagging"), to)
+        twins.settle(_of(trial, prompt))
+        waiting = _of(trial, prompt).waiting().order_by("document", "start")
+        different = twins.one_of_each(waiting.values_list("pk", "fingerprint"))
+        pieces += in_pieces(different, together(prompt))
     return pieces
 
 
@@ -172,7 +174,9 @@ def _truth(prediction: Prediction) -> str:
 
 
 def _side(prompt: Prompt | None, questions: Collection[Question], right: int) -> Side:
-    calls = [(q.call, max(1, q.call.questions_count)) for q in questions if q.call]
+    # Of twins one was asked; the others have its answer, and its request, for nothing.
+    paid = {(q.call_id, q.fingerprint): q.call for q in questions if q.call}.values()
+    calls = [(call, max(1, call.questions_count)) for call in paid]
     return Side(
         prompt=prompt,
         right=right,

@@ -14,6 +14,7 @@ from annotator.views import (
     prices,
     projects,
     prompts,
+    reading,
     review,
     uploads,
 )
@@ -31,6 +32,8 @@ urlpatterns = [
     path("projects/new/", projects.new_project, name="new_project"),
     path("projects/<slug:slug>/", projects.project, name="project"),
     path("projects/<slug:slug>/llm/", projects.choose_llm, name="choose_llm"),
+    path("projects/<slug:slug>/reading/", reading.choose_reading, name="choose_reading"),
+    path("projects/<slug:slug>/reading/outlook/", reading.reading_outlook, name="reading_outlook"),
     path("projects/<slug:slug>/prompt/", prompts.prompt, name="prompt"),
     path("projects/<slug:slug>/prompt/use/", prompts.use_prompt, name="use_prompt"),
     path("projects/<slug:slug>/prompt/try/", prompts.try_prompt, name="try_prompt"),

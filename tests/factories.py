@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any
 
 from django.utils import timezone
@@ -99,6 +100,22 @@ def make_version(project: Project, *, tau: float = 0.4, serve: bool = True) -> M
     return version
 
 
+def make_tagging(document: Document, *missed: float) -> Tagging:
+    """The serving version has read the document; each line is a sentence, in which it expects to
+    have `missed` so many mentions (none where nothing is given)."""
+    sentences = [
+        [*found.span(), missed[n] if n < len(missed) else 0.0]
+        for n, found in enumerate(re.finditer(r"[^\n]+", document.text))
+    ]
+    tagging, _ = Tagging.objects.update_or_create(
+        document=document,
+        version=document.project.serving,
+        method=document.project.method,
+        defaults={"sentences": sentences},
+    )
+    return tagging
+
+
 def make_prediction(
     document: Document,
     surface: str,
@@ -133,6 +150,7 @@ def make_question(document: Document, surface: str, answer: str = "", **fields: 
         "model": "demo",
         "prompt_version": "choice.v2",
         "state": Question.State.ANSWERED if answer else Question.State.UNRESOLVED,
+        "fingerprint": f"question {next(_numbers)}",
     } | fields
     return Question.objects.create(
         document=document,
@@ -173,6 +191,7 @@ def make_swept_sentence(
         "state": SweptSentence.State.ANSWERED,
         "start": 0,
         "end": document.length,
+        "fingerprint": f"sentence {next(_numbers)}",
     } | fields
     return SweptSentence.objects.create(document=document, found=named, **fields)
 

@@ -90,9 +90,10 @@ class JobsView(ListAPIView[Job]):
         responses={201: JobSerializer, **REFUSED, **HIDDEN, 409: BusySerializer},
     )
     def post(self, request: Request, slug: str) -> Response:
-        """Starts a step of the loop; 409 where one of its kind is running."""
+        """Starts a step of the loop; 409 where one of its kind is running. To have sentences read
+        (`sweep`) before there is a model, where they are is found first (`split`)."""
         project = find_managed(request, slug)
-        kind = read_body(request, NewJobSerializer)["kind"]
+        kind = pipeline.first_step(project, read_body(request, NewJobSerializer)["kind"])
         job = pipeline.start(project, kind, user_of(request))
         return Response(JobSerializer(_find(request, project, job.pk)).data, 201)
 

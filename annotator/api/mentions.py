@@ -38,6 +38,11 @@ class MentionSerializer(serializers.ModelSerializer[Mention]):
     surface = serializers.CharField(help_text="The text from start to end.")
     label = serializers.CharField(source="label.name")  # type: ignore[assignment]
     routing = serializers.ChoiceField([(r.value, r.value) for r in Routing])
+    right = serializers.FloatField(
+        allow_null=True,
+        help_text="How probably the machine's last word is right, as spans that people checked "
+        "tell; null where they do not. Of a maybe its last word is “no entity”.",
+    )
     prediction = PredictionSerializer(read_only=True, allow_null=True)
     llm = AnswerSerializer(source="question", read_only=True, allow_null=True)
 
@@ -55,6 +60,7 @@ class MentionSerializer(serializers.ModelSerializer[Mention]):
             "maybe",
             "reason",
             "routing",
+            "right",
             "prediction",
             "llm",
         ]

@@ -72,6 +72,9 @@ class ProjectSerializer(ProjectRowSerializer):
             "head",
             "candidates_per_100",
             "questions_per_100",
+            "sweep_share",
+            "fusion",
+            "sure",
             "tau",
             "figures",
         ]

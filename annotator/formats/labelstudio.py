@@ -261,6 +261,8 @@ def _prediction(
 
 
 def _score(mention: ExportMention) -> float | None:
+    if mention.right is not None:
+        return mention.right
     return None if mention.uncertainty is None else round(1 - mention.uncertainty, 6)
 
 

@@ -101,13 +101,15 @@ class Parsed:
 class ExportMention(Mention):
     """A mention with its provenance.
 
-    `source` is who made it (local, llm, person, import); `decided_by` and `decided_at` (ISO 8601)
-    tell who settled it, and are empty where nobody has.
+    `source` is who made it (local, llm, sweep: the LLM reading the sentence, person, import);
+    `right` is how probably it is right, as spans that people checked tell; `decided_by` and
+    `decided_at` (ISO 8601) tell who settled it, and are empty where nobody has.
     """
 
     source: str = ""
     model_version: str = ""
     uncertainty: float | None = None
+    right: float | None = None
     routing: str = ""
     llm_label: str = ""
     decided_by: str = ""

@@ -67,6 +67,14 @@ class ProjectCommand(DatabaseCommand):
             self.stderr.write(f"{job.failed} could not be done: {job.note}")
         return job
 
+    def run_on(self, project: Project, kind: str) -> None:
+        """As `run_step`, and then each step of the loop that follows."""
+        step: str | None = kind
+        while step is not None:
+            job = self.run_step(project, step)
+            job.follow = True
+            step = pipeline.follow_up(job)
+
     def answer(self, figures: dict[str, Any], options: dict[str, Any]) -> None:
         """Prints `figures`: one JSON object on stdout, or a line for people."""
         if options["json"]:

@@ -81,7 +81,9 @@ class LLMCall(models.Model):
         return self.prompt_version.startswith("sweep.")
 
 
-class QuestionQuerySet(ProjectScopedQuerySet):
+class AskedQuerySet(ProjectScopedQuerySet):
+    """Of questions, and of sentences that an LLM reads."""
+
     project_path = "document__project"
 
     def of_prompt(self, provider: str, model: str, prompt_version: str) -> Self:
@@ -90,6 +92,11 @@ class QuestionQuerySet(ProjectScopedQuerySet):
     def answered(self) -> Self:
         return self.filter(state=Question.State.ANSWERED)
 
+    def waiting(self) -> Self:
+        return self.filter(state=Question.State.OPEN)
+
+
+class QuestionQuerySet(AskedQuerySet):
     def about_outer_prediction(self) -> Self:
         """For `Exists` in a query of predictions: the questions about the same span."""
         return self.filter(
@@ -122,9 +129,13 @@ class Question(models.Model):
     reason = models.CharField(max_length=300, blank=True)
     """Why there is no answer, in plain words."""
     call = models.ForeignKey(LLMCall, null=True, on_delete=models.SET_NULL, related_name="answers")
+    fingerprint = models.CharField(max_length=64, db_index=True)
+    """Of what is sent and to whom: twins have the same, and the same answer (`twins`)."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = QuestionQuerySet.as_manager()
+
+    ANSWER = ("state", "answer", "probability", "probabilities", "reason", "call_id")
 
     class Meta:
         constraints = [
@@ -136,6 +147,7 @@ class Question(models.Model):
             models.CheckConstraint(
                 condition=Q(state="answered") ^ Q(answer=""), name="answered_means_an_answer"
             ),
+            models.CheckConstraint(condition=~Q(fingerprint=""), name="question_has_a_fingerprint"),
         ]
 
     @property
@@ -143,6 +155,15 @@ class Question(models.Model):
         """What stood beside it alone when it was asked last."""
         sent = self.call.examples.get(str(self.pk), []) if self.call else []
         return [schema.Example.from_json(example) for example in sent]
+
+    @property
+    def is_answered(self) -> bool:
+        return self.state == Question.State.ANSWERED
+
+    def take(self, twin: Question) -> None:
+        """Takes over what became of `twin` (not saved)."""
+        for name in Question.ANSWER:
+            setattr(self, name, getattr(twin, name))
 
     @property
     def says_no_entity(self) -> bool:

@@ -105,7 +105,7 @@ class Document(models.Model):
     needs_count = models.PositiveIntegerField(default=0)
     """How many mentions need a person: kept so that the queue is one indexed read."""
     priority = models.FloatField(default=0)
-    """Sum of the uncertainty of the mentions that need a person: the queue's order."""
+    """About how many of the mentions that need a person are wrong: the queue's order."""
     reviewed_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     reviewed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -174,7 +174,7 @@ class Mention(models.Model):
         LLM = "llm", "LLM"
         PERSON = "person", "person"
         IMPORT = "import", "import"
-        SWEEP = "sweep", "the LLM's reading of the sentence"
+        SWEEP = "sweep", "LLM reading the sentence"
 
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="mentions")
     start = models.PositiveIntegerField()
@@ -224,5 +224,5 @@ class Mention(models.Model):
         """Who decides this span."""
         if self.needs_person or self.state != Mention.State.SUGGESTED:
             return schema.Routing.HUMAN
-        answered = self.question is not None and self.source == Mention.Source.LLM
-        return schema.Routing.LLM if answered else schema.Routing.ACCEPT
+        by_llm = self.source in (Mention.Source.LLM, Mention.Source.SWEEP)
+        return schema.Routing.LLM if by_llm else schema.Routing.ACCEPT

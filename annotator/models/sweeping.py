@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 from django.db import models
 from django.db.models import F, Q
 
-from .asking import LLMCall
+from .asking import AskedQuerySet, LLMCall
 from .documents import Document
-from .scoping import ProjectScopedQuerySet
-
-
-class SweptSentenceQuerySet(ProjectScopedQuerySet):
-    project_path = "document__project"
-
-    def of_prompt(self, provider: str, model: str, prompt_version: str) -> Self:
-        return self.filter(provider=provider, model=model, prompt_version=prompt_version)
-
-    def answered(self) -> Self:
-        return self.filter(state=SweptSentence.State.ANSWERED)
 
 
 class SweptSentence(models.Model):
@@ -46,9 +33,13 @@ class SweptSentence(models.Model):
     call = models.ForeignKey(
         LLMCall, null=True, on_delete=models.SET_NULL, related_name="sentences"
     )
+    fingerprint = models.CharField(max_length=64, db_index=True)
+    """Of what is sent and to whom: twins have the same, and the same finds (`twins`)."""
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = SweptSentenceQuerySet.as_manager()
+    objects = AskedQuerySet.as_manager()
+
+    ANSWER = ("state", "found", "ungrounded", "reason", "call_id")
 
     class Meta:
         ordering = ["document", "start"]
@@ -58,7 +49,19 @@ class SweptSentence(models.Model):
                 name="a_sentence_is_swept_once",
             ),
             models.CheckConstraint(condition=Q(end__gt=F("start")), name="sentence_not_empty"),
+            models.CheckConstraint(condition=~Q(fingerprint=""), name="sentence_has_a_fingerprint"),
         ]
+
+    @property
+    def is_answered(self) -> bool:
+        return self.state == SweptSentence.State.ANSWERED
+
+    def take(self, twin: SweptSentence) -> None:
+        """Takes over what became of `twin`, whose text is the same (not saved)."""
+        for name in SweptSentence.ANSWER:
+            setattr(self, name, getattr(twin, name))
+        by = self.start - twin.start
+        self.found = [[start + by, end + by, label] for start, end, label in twin.found]
 
     def labels(self) -> dict[tuple[int, int], str]:
         """The label of each span that it named."""

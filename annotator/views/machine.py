@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from annotator import pipeline, training
-from annotator.figures import predicted, routed
+from annotator.figures import predicted, routed, sweep_figures
 from annotator.forms import LearningForm
 from annotator.models import Job, Project, Threshold
 
@@ -29,6 +29,7 @@ def model(request: Request, slug: str) -> HttpResponse:
     context |= {
         "threshold": project.threshold(),
         "sent": routed(project).count(),
+        "swept": sweep_figures(project),
         "predicted": predicted(project).count(),
         "versions": project.versions.select_related("start").prefetch_related(NEWEST_FIRST),
         "cold_every": training.COLD_EVERY,
@@ -78,7 +79,7 @@ def start(request: Request, slug: str) -> HttpResponse:
     if kind not in Job.Kind.values:
         return HttpResponseBadRequest("No such job.")
     try:
-        pipeline.start(project, kind, request.user)
+        pipeline.start(project, pipeline.first_step(project, kind), request.user)
     except (pipeline.Busy, pipeline.Impossible) as refusal:
         messages.error(request, str(refusal))
     return redirect(_back(request), slug=slug)

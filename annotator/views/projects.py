@@ -19,8 +19,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from annotator import spending, training
 from annotator.asked import own_llm
-from annotator.figures import project_figures
-from annotator.forms import LabelRows, LLMForm, ProjectForm
+from annotator.figures import project_figures, sweep_figures
+from annotator.forms import LabelRows, LLMForm, ProjectForm, ReadingForm
 from annotator.models import Document, Label, Mention, Price, Project
 from annotator.presets import PRESETS, labels_of
 
@@ -88,11 +88,13 @@ def project(request: Request, slug: str) -> HttpResponse:
         "labels": _labels(found),
         "missing": training.documents_missing(found),
         "until_due": training.documents_until_due(found),
+        "swept": sweep_figures(found) if found.sweep_share else None,
     }
     if request.htmx:
         return TemplateResponse(request, "project.html#live", context)
     context |= {
         "llm_form": LLMForm(found),
+        "reading_form": ReadingForm(found),
         "llm_host": llm_host(),
         "spending": spending.this_month(found),
         "price": Price.on(settings.LLM_MODEL, timezone.localdate()),

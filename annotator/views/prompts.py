@@ -11,16 +11,18 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from annotator import asked, pipeline, prompts, trying
+from annotator import asked, pipeline, prompts, sweeping, trying
 from annotator.figures import routed
 from annotator.forms import PromptForm
 from annotator.models import Price, Project, Prompt
 from mlworker import schema
-from mlworker.llm.prompt import BUILT_IN, SLOT, built_in
+from mlworker.llm.prompt import BUILT_IN, SLOT, build, built_in
 
 from .access import Request, find_managed, project_context
 from .activity import activity_context
 
+QUESTIONS = {name: form for name, form in BUILT_IN.items() if form in Prompt.Form.values}
+"""The built-in prompts that a project's own may begin with."""
 SPANS = 50
 """Routed spans to choose from, the most doubtful ones."""
 
@@ -95,8 +97,8 @@ def _try(request: Request, project: Project, chosen: Prompt) -> None:
 
 def _begun_with(project: Project, name: str | None) -> dict[str, object]:
     """What a changed prompt begins with: a built-in one, or the one in use."""
-    own = project.prompt if name not in BUILT_IN else None
-    base = built_in(name) if name in BUILT_IN else asked.sent(own)
+    own = project.prompt if name not in QUESTIONS else None
+    base = built_in(name) if name in QUESTIONS else asked.sent(own)
     return {
         "form": base.form.value,
         "text": base.text,
@@ -111,7 +113,8 @@ def _in_use(project: Project) -> dict[str, object]:
         "in_use": now,
         "together": asked.together(project.prompt),
         "version": asked.whom(project).prompt_version,
-        "built_ins": BUILT_IN,
+        "built_ins": QUESTIONS,
+        "reading": build(sweeping.ask_to_read(project, [])) if project.sweep_share else None,
         "built_in": schema.PROMPT,
         "live": project.provider == Project.Provider.OPENAI and bool(settings.LLM_BASE_URL),
         "trial_spans": trying.SPANS,

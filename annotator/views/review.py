@@ -16,10 +16,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from annotator import examples, pipeline, queue
 from annotator import review as decisions
+from annotator.evidence import said_of
 from annotator.examples import GoldExample
 from annotator.forms import DecisionForm, SubmitForm
 from annotator.highlighting import highlight
-from annotator.models import Correction, Document, Mention, Project
+from annotator.models import Correction, Document, Mention, Project, SweptSentence
+from annotator.swept import swept_by
 
 from .access import Request, find_project, project_context
 from .activity import activity_context
@@ -30,6 +32,8 @@ STALE = (
     "saved. Here is how the document stands now."
 )
 CHECKING = "checking_sure_documents"
+MOST_UNGROUNDED = 10
+"""An LLM that names much more than stands there is of no help."""
 
 
 @require_safe
@@ -136,11 +140,14 @@ def _context(
     notice: str = "",
 ) -> dict[str, object]:
     focus = pick(mentions, wanted)
+    swept = list(swept_by(document.project).answered().filter(document=document))
     return project_context(request, document.project, "review") | {
         "document": document,
         "lines": highlight(document.text, mentions),
         "focus": focus,
         "similar": _similar(document.project, focus),
+        "reading": said_of((focus.start, focus.end), swept) if focus else None,
+        "ungrounded": _ungrounded(document, swept),
         "choices": choices(document.project),
         "needing": sum(m.needs for m in mentions),
         "open": sum(m.is_open for m in mentions),
@@ -149,6 +156,15 @@ def _context(
         "notice": notice,
         "decision_id": uuid.uuid4(),
     }
+
+
+def _ungrounded(document: Document, swept: list[SweptSentence]) -> list[tuple[str, str]]:
+    """Words and label of what the LLM named, but cannot be placed, for whoever reviews: most
+    likely there is something that nobody has marked yet."""
+    if document.status == Document.Status.GOLD:
+        return []
+    named = [(words, label) for sentence in swept for words, label in sentence.ungrounded if words]
+    return list(dict.fromkeys(named))[:MOST_UNGROUNDED]
 
 
 def _similar(project: Project, focus: Shown | None) -> list[GoldExample]:

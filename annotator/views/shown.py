@@ -10,6 +10,13 @@ from mlworker.schema import NO_ENTITY
 
 DIGITS = "1234567890"
 """The keys that label, in order of the labels."""
+SIGNS = {
+    Mention.Source.LOCAL: "model",
+    Mention.Source.LLM: "LLM",
+    Mention.Source.PERSON: "you",
+    Mention.Source.IMPORT: "file",
+    Mention.Source.SWEEP: "found by LLM",
+}
 
 
 @dataclass(frozen=True)
@@ -97,9 +104,32 @@ class Shown:
     @property
     def light(self) -> int:
         """How far the span is lit, 0…10: fully once a person decided, else by certainty."""
-        if not self.is_open or self.uncertainty is None:
+        if not self.is_open:
             return 10
-        return round(10 * (1 - self.uncertainty))
+        if self.right is not None:
+            return round(10 * self.right)
+        if self.is_proposal:
+            return 0
+        return 10 if self.uncertainty is None else round(10 * (1 - self.uncertainty))
+
+    @property
+    def right(self) -> float | None:
+        """How probably the machine's last word is right, where that is known and still matters."""
+        return self.mention.right if self.is_open else None
+
+    @property
+    def right_percent(self) -> str:
+        return "" if self.right is None else f"{100 * self.right:.0f}"
+
+    @property
+    def last_word(self) -> str:
+        """What the machine says this is."""
+        return "not an entity" if self.mention.maybe else self.label
+
+    @property
+    def is_proposal(self) -> bool:
+        """Whether nobody but the LLM found it."""
+        return self.mention.source == Mention.Source.SWEEP
 
     @property
     def source(self) -> str:
@@ -108,9 +138,7 @@ class Shown:
     @property
     def sign(self) -> str:
         """The source as a short word on the page."""
-        return {"local": "model", "llm": "LLM", "person": "you", "import": "file"}[
-            self.mention.source
-        ]
+        return SIGNS[Mention.Source(self.mention.source)]
 
     @property
     def question(self) -> Question | None:
@@ -119,10 +147,10 @@ class Shown:
     @property
     def route(self) -> list[str]:
         """Where the span went, in order; a person who decided it came last."""
-        if self.uncertainty is None:
+        if self.uncertainty is None and not self.is_proposal:
             return []
-        stations = ["local model"]
-        stations += ["LLM"] if self.question else []
+        stations = [] if self.uncertainty is None else ["local model"]
+        stations += ["LLM"] if self.question or self.is_proposal else []
         decided = self.mention.state != Mention.State.SUGGESTED
         return stations + (["you"] if self.mention.needs_person or decided else [])
 
@@ -151,6 +179,7 @@ class Shown:
             "suggested": f"{self.label}, suggested by {self.source}",
         }[self.state]
         parts = [self.surface, state]
+        parts += ["found by the LLM reading the sentence"] if self.is_proposal else []
         parts += [f"uncertainty {self.number}"] if self.number else []
         parts += ["needs you"] if self.needs else []
         return ", ".join(parts)

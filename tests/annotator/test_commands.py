@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from annotator.models import Document, Job, Project, SignInLink, User
+from annotator.models import Document, Job, Mention, Project, SignInLink, User
 from mlworker.schema import Outcome
 from mlworker.tasks import gpu, llm
 from tests import factories
@@ -259,3 +259,95 @@ def test_a_folder_without_spanlight_is_told(tmp_path: Path, settings: Any) -> No
     finally:
         connection.settings_dict["NAME"] = before
     assert list(tmp_path.iterdir()) == []
+
+
+# --- Sentences read whole ----------------------------------------------------------------------
+@pytest.fixture
+def reader(project: Project, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project whose LLM finds Ada and Oslo wherever they stand, and answers questions too."""
+    settings.LLM_BASE_URL, settings.LLM_MODEL = "http://127.0.0.1:1/v1", "m"
+    Project.objects.update(provider=Project.Provider.OPENAI)
+
+    def ask(request: dict[str, Any]) -> dict[str, Any]:
+        if request["passages"]:
+            return {"ok": workers.read(request, Ada="person", Oslo="place").to_json()}
+        return {"ok": workers.answer(request, Ada="person", Oslo="place").to_json()}
+
+    monkeypatch.setattr(llm, "ask", ask)
+    monkeypatch.setattr(gpu, "split", lambda request: {"ok": workers.split(request).to_json()})
+    project.refresh_from_db()
+    return project
+
+
+def test_sweep_reads_a_share_before_there_is_a_model(reader: Project) -> None:
+    for number in range(4):
+        factories.make_document(reader, f"Ada saw Oslo {number}.\nHi {number}.")
+    assert figures("sweep", "Letters", "--share", "50") == {
+        "sentences": 8,
+        "share": 50.0,
+        "read": 4,
+        "found": 4,
+        "proposals": 4,
+        "ungrounded": 0,
+        "unresolved": 0,
+        "tau": None,
+        "weighed": False,
+    }
+    assert list(Job.objects.order_by("pk").values_list("kind", flat=True)) == ["split", "sweep"]
+    assert reader.documents.to_review().count() == 2
+    assert figures("sweep", "Letters")["read"] == 4
+    assert figures("sweep", "Letters", "--share", "100")["read"] == 8
+    assert figures("sweep", "Letters", "--share", "0")["share"] == 0
+
+
+def test_sweep_asks_again_about_what_got_no_answer(
+    reader: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.make_document(reader, "Ada saw Oslo.")
+    answers = llm.ask
+
+    def silent(request: dict[str, Any]) -> dict[str, Any]:
+        return {"ok": answers(request)["ok"] | {"finds": []}}
+
+    monkeypatch.setattr(llm, "ask", silent)
+    first = figures("sweep", "Letters", "--share", "100")
+    assert (first["read"], first["unresolved"]) == (0, 1)
+    monkeypatch.setattr(llm, "ask", answers)
+    again = figures("sweep", "Letters")
+    assert (again["read"], again["unresolved"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("provider", "share", "says"),
+    [
+        ("openai", "101", "a percentage from 0 to 100"),
+        ("openai", "nan", "a percentage from 0 to 100"),
+        ("recorded", "50", "Only an LLM server can read sentences"),
+        ("", "50", "This project asks no LLM"),
+    ],
+)
+def test_sweep_refuses_what_cannot_be_before_it_saves_it(
+    reader: Project, provider: str, share: str, says: str
+) -> None:
+    Project.objects.update(provider=provider, recording="demo")
+    with pytest.raises(CommandError, match=says):
+        call("sweep", "Letters", "--share", share)
+    reader.refresh_from_db()
+    assert (reader.sweep_share, Job.objects.count()) == (0, 0)
+
+
+def test_link_goes_on_to_read_where_the_project_has_a_share(reader: Project) -> None:
+    factories.make_version(reader)
+    Project.objects.update(sweep_share=100)
+    for number, split in enumerate(("dev", "none")):
+        status = "gold" if split == "dev" else "tagged"
+        document = factories.make_document(
+            reader, f"Ada saw Oslo {number}.", status=status, split=split
+        )
+        factories.make_tagging(document, 0.5)
+        factories.make_prediction(document, "Ada", "person", uncertainty=0.7)
+    figures("link", "Letters")
+    kinds = list(Job.objects.order_by("pk").values_list("kind", flat=True))
+    assert kinds[-3:] == ["sweep", "recalibrate", "link"]
+    mention = Mention.objects.get(source="sweep")
+    assert (mention.surface, mention.needs_person) == ("Oslo", True)

@@ -76,6 +76,7 @@ def test_jsonl_tells_where_each_mention_comes_from(project: Project, user: User)
         "source": "llm",
         "model_version": "1",
         "uncertainty": 0.7,
+        "right": None,
         "routing": "human",
         "llm_label": "person",
         "decided_by": "ada",
@@ -146,3 +147,16 @@ def test_what_a_format_cannot_carry_is_counted(project: Project) -> None:
 def test_an_empty_project_is_an_empty_file(project: Project) -> None:
     assert text(project, "jsonl") == ""
     assert json.loads(text(project, "labelstudio")) == []
+
+
+def test_what_the_llm_found_as_it_read_says_so_and_how_probably_it_is_right() -> None:
+    project = factories.make_project()
+    document = factories.make_document(project, TEXT)
+    factories.make_mention(document, "Ada", "person", source="sweep", right=0.9312345)
+    (row,) = [json.loads(line) for line in exporting.export(project, "jsonl")]
+    (mention,) = row["mentions"]
+    assert (mention["source"], mention["right"], mention["routing"]) == ("sweep", 0.93123, "llm")
+    assert (mention["model_version"], mention["uncertainty"]) == ("", None)
+    (task,) = json.loads("".join(exporting.export(project, "labelstudio")))
+    (prediction,) = task["predictions"]
+    assert (prediction["model_version"], prediction["score"]) == ("sweep", 0.93123)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from annotator import foreground, linking
+from annotator import asking, foreground
 from annotator import pace as pacing
 from annotator.models import Job, LLMCall, Mention, Project, Question
 from mlworker.llm import features, pace
@@ -44,7 +44,7 @@ def point_at(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     """Makes a server the operator's; waits are shortened, not left out."""
     settings.LLM_MODEL, settings.LLM_CONCURRENCY, settings.CHUNK_QUESTIONS = "m", CONCURRENCY, 3
     monkeypatch.setattr(provider, "TIMEOUT", 1.0)
-    monkeypatch.setattr(linking, "BACKOFF_SECONDS", 1.1)
+    monkeypatch.setattr(asking, "BACKOFF_SECONDS", 1.1)
     monkeypatch.setattr(pacing, "FIRST_PAUSE", 0.5)
     monkeypatch.delenv("LLM_API_KEY", raising=False)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from annotator import pipeline, prompts
-from annotator.models import Document, Job, Label, Mention, Project, Question
+from annotator.models import Document, Job, Label, Mention, Project, Question, SweptSentence
 from mlworker import llm
 from mlworker.llm.prompt import BUILT_IN, CLOSE, OPEN, built_in
 from mlworker.schema import NO_ENTITY, AskRequest, Form
@@ -108,3 +108,53 @@ def test_obeying_changes_no_label_and_no_other_span(
     unresolved = Question.objects.filter(state="unresolved")
     assert unresolved.exists()
     assert all(question.reason for question in unresolved)
+
+
+@pytest.mark.parametrize("together", [1, 3])
+def test_what_an_obeying_llm_reads_stays_inside_its_sentence_and_the_labels(
+    documents: list[Document],
+    broker: Broker,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    together: int,
+) -> None:
+    """The first half of each document is its one sentence; nothing beyond it may change."""
+    project = documents[0].project
+    Project.objects.update(sweep_share=100)
+    project.refresh_from_db()
+    for document in documents:
+        ends = document.length // 2
+        document.taggings.update(sentences=[[0, ends, 0.5]])
+    bystander = factories.make_document(project, "Ada and Eve slept .", status="tagged")
+    factories.make_mention(bystander, "Ada", "person", state="accepted", source="person")
+    settings.CHUNK_SENTENCES = together
+    before, labels = decided(), [*Label.objects.values()]
+    with LLMServer() as server:
+        server.always(obeying)
+        settings.LLM_BASE_URL, settings.LLM_MODEL = server.base_url, "obedient"
+        monkeypatch.setenv("LLM_BASE_URL", server.base_url)
+        monkeypatch.setenv("LLM_MODEL", "obedient")
+        job = pipeline.start(project, Job.Kind.SWEEP, follow=False)
+        pipeline.dispatch(job)
+        while (request := broker.take("llm")) is not None:
+            workers.deliver(llm.ask(AskRequest.from_json(request)))
+    job.refresh_from_db()
+    assert (job.state, job.failed) == ("done", 0)
+
+    assert decided() == before
+    assert [*Label.objects.values()] == labels
+    names = {label.name for label in project.labels.all()}
+    texts = {document.pk: document.text for document in documents}
+    swept = list(SweptSentence.objects.all())
+    assert {s.document_id for s in swept} == set(texts)
+    for sentence in swept:
+        for start, end, label in sentence.found:
+            assert sentence.start <= start < end <= sentence.end
+            assert label in names
+    proposals = list(Mention.objects.filter(source="sweep").select_related("label"))
+    assert all(m.needs_person and m.label.name in names for m in proposals)
+    assert all(m.end <= len(texts[m.document_id]) // 2 for m in proposals)
+    assert [m.surface for m in bystander.mentions.all()] == ["Ada"]
+    # The stub does obey: it finds what it may, and what it may not is placed nowhere.
+    assert any(sentence.found for sentence in swept)
+    assert any(sentence.ungrounded for sentence in swept)

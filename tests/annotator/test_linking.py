@@ -36,8 +36,8 @@ def document(project: Project) -> Document:
     return tagged(project)
 
 
-def tagged(project: Project, **fields: Any) -> Document:
-    document = factories.make_document(project, TEXT, **({"status": "tagged"} | fields))
+def tagged(project: Project, text: str = TEXT, **fields: Any) -> Document:
+    document = factories.make_document(project, text, **({"status": "tagged"} | fields))
     for surface, label, u, lane in (
         ("Ada", "person", 0.1, "mention"),
         ("Bo", "person", 0.7, "mention"),
@@ -158,8 +158,8 @@ def test_questions_go_out_several_at_a_time(
     project: Project, broker: Broker, settings: Any
 ) -> None:
     settings.CHUNK_QUESTIONS = 4
-    for _ in range(3):
-        tagged(project)
+    for verb in ("met", "saw", "led"):
+        tagged(project, TEXT.replace("met", verb))
     link(project)
     assert [len(request["questions"]) for request in broker.all("llm")] == [4, 2]
 

@@ -22,6 +22,7 @@ FILES = (
     "test_statement.py",
     "test_frontier.py",
     "test_views_ledger.py",
+    "test_twins.py",
 )
 
 

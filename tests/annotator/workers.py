@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -16,6 +17,7 @@ from django.db import connections
 from annotator import pipeline
 from annotator.models import Chunk
 from mlworker import broker, schema
+from mlworker.llm import sweep
 from mlworker.schema import NO_ENTITY, Answer, Lane, Outcome
 
 CALIBRATION = schema.Calibration(0.4, [], "as trained")
@@ -159,6 +161,40 @@ def answer(request: dict[str, Any], **said: str | None) -> schema.AskResult:
         completion_tokens=10,
         latency_ms=250,
     )
+
+
+def read(request: dict[str, Any], **named: str) -> schema.AskResult:
+    """The LLM reads each passage, and finds `named` (words to label) wherever they stand."""
+    asked = schema.AskRequest.from_json(request)
+    codes = {"A": "person", "B": "place", "C": "group"}
+    code_of = {label: code for code, label in codes.items()}
+    found = [
+        {"text": words, "occurrence": n + 1, "label": code_of.get(label, label)}
+        for words, label in named.items()
+        for n in range(9)
+    ]
+    entries = [
+        {"id": n, "mentions": [m for m in found if m["occurrence"] <= p.text.count(m["text"])]}
+        for n, p in enumerate(asked.passages, 1)
+    ]
+    finds = sweep.parse(json.dumps({"found": entries}), codes, asked.passages)
+    return schema.AskResult(
+        asked.chunk, asked.attempt, Outcome.ANSWERED, finds=finds, prompt_tokens=100
+    )
+
+
+def split(request: dict[str, Any]) -> schema.SplitResult:
+    """Each line of a text is a sentence."""
+    asked = schema.SplitRequest.from_json(request)
+    texts = [
+        schema.TaggedText(
+            text.id,
+            [],
+            [schema.ReadSentence(*m.span(), 0.0) for m in re.finditer(r"[^\n]+", text.text)],
+        )
+        for text in asked.texts
+    ]
+    return schema.SplitResult(asked.chunk, asked.attempt, texts)
 
 
 def outcome(request: dict[str, Any], kind: Outcome, **fields: Any) -> schema.AskResult:

@@ -33,6 +33,7 @@ def test_a_document_is_shown_whole_with_its_mentions(world: World, annotator: Cl
         "maybe": False,
         "reason": "The local model is unsure.",
         "routing": "human",
+        "right": None,
         "prediction": {
             "model_version": 1,
             "label": "person",

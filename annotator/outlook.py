@@ -1,0 +1,52 @@
+"""What having a share of a project's sentences read would take, before anybody has it done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+
+from mlworker import schema
+
+from . import spending, sweeping
+from .models import Project
+from .sweeping import Sentence
+from .swept import whom_sweeps
+from .tagging import in_pieces
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """`sentences` may be read, `chosen` of them are the share, `left` of these are still to be
+    read, which costs `most` at most (None: the model has no price). Where the sentences of
+    `uncut` documents are is not known yet."""
+
+    sentences: int
+    chosen: int
+    left: int
+    most: Decimal | None
+    uncut: int
+
+
+def outlook(project: Project, percent: float) -> Outlook:
+    """As if `percent` were the project's share."""
+    ranked = sweeping.in_order(project)
+    chosen = sweeping.share_of(ranked, percent)
+    left = list(sweeping.unread(project, chosen))
+    return Outlook(
+        sentences=len(ranked),
+        chosen=len(chosen),
+        left=len(left),
+        most=spending.most_for(whom_sweeps(project).model, _requests(project, left)),
+        uncut=sweeping.uncut(project).count() if project.serving is None else 0,
+    )
+
+
+def _requests(project: Project, sentences: list[Sentence]) -> Iterator[schema.AskRequest]:
+    size = settings.CHUNK_SENTENCES
+    for some in in_pieces(sentences, size * (500 // size or 1)):
+        passages = [schema.Passage(0, text) for _, text in sweeping.with_text(some)]
+        for piece in in_pieces(passages, size):
+            yield sweeping.ask_to_read(project, piece)
