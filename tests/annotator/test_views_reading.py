@@ -152,7 +152,7 @@ def test_what_cannot_be_is_refused_with_its_place(
     answer = save(client, project, **fields)
     assert 'class="notice error"' in answer.content.decode()
     project.refresh_from_db()
-    assert (project.sweep_share, project.fusion, project.sure) == (0, "pool", 0.9)
+    assert (project.sweep_share, project.fusion, project.sure) == (0, "pool", 0.8)
 
 
 def test_who_is_sure_enough_is_seen_at_once(client: Client, project: Project) -> None:
