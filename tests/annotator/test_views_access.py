@@ -19,9 +19,10 @@ OPEN = {"healthz", "sign_in", "sign_in_link"}
 OWN = {"projects", "account", "sign_out", "new_project", "prices", "remove_price"}
 OF_A_JOB = {"cancel", "pause", "resume"}
 OF_A_PROMPT = {"prompt", "use_prompt", "try_prompt", "discard_trial"}
-MANAGERS = {"upload", "start", "choose_llm", "choose_learning", "exports", "download"}
+MANAGERS = {"upload", "start", "choose_llm", "choose_learning", "exports", "download", "ask_about"}
 MANAGERS |= OF_A_JOB | OF_A_PROMPT
 MEMBERS = {"project", "documents", "review_next", "review", "decide", "submit", "model"}
+MEMBERS |= {"ledger", "call"}
 POSTS = {
     "start",
     *OF_A_JOB,
@@ -34,6 +35,7 @@ POSTS = {
     "use_prompt",
     "try_prompt",
     "discard_trial",
+    "ask_about",
 }
 
 
@@ -56,15 +58,24 @@ def document(owner: User, annotator: User) -> Document:
 def address(name: str, document: Document) -> str:
     """The page `name` of the project that `document` is in."""
     route = next(p for p in urlpatterns if p.name == name)
-    job = factories.make_job(document.project, state="done") if name in OF_A_JOB else None
     known = {
         "slug": document.project.slug,
-        "pk": job.pk if job else document.pk,
+        "pk": _row(name, document),
         "name": "jsonl",
         "token": "none",
     }
     needed = route.pattern.converters
     return reverse(f"annotator:{name}", kwargs={key: known[key] for key in needed})
+
+
+def _row(name: str, document: Document) -> int:
+    """What the page `name` is about, where it is about one thing."""
+    project = document.project
+    if name in OF_A_JOB:
+        return int(factories.make_job(project, state="done").pk)
+    if name == "call":
+        return int(factories.make_call(project).pk)
+    return int(project.labels.first().pk if name == "ask_about" else document.pk)
 
 
 def ask(client: Client, name: str, document: Document) -> int:
@@ -150,7 +161,10 @@ def test_healthz_needs_nobody(client: Client) -> None:
     assert client.get("/healthz").content == b"ok"
 
 
-@pytest.mark.parametrize("name", ["project", "documents", "review", "model", "upload", "exports"])
+@pytest.mark.parametrize(
+    "name",
+    ["project", "documents", "review", "model", "upload", "exports", "ledger", "call"],
+)
 def test_pages_are_strict_and_not_kept(
     name: str, client: Client, document: Document, owner: User
 ) -> None:
