@@ -43,7 +43,9 @@ def rules(project: Project) -> Rules:
 def gather(project: Project, documents: Iterable[int]) -> dict[int, list[Known]]:
     """What is known of the spans of each of `documents` (ids) that the serving version has read
     by the project's method, or, before there is one, that the LLM has read; in a few queries.
-    While a method has no τ yet nothing is said."""
+
+    Nothing where a version serves, but no τ is known for the method yet: what it says cannot be
+    told, and a document is not to lose that for what the LLM says alone."""
     ids = list(documents)
     if project.serving is not None and project.threshold() is None:
         return {}
@@ -52,6 +54,8 @@ def gather(project: Project, documents: Iterable[int]) -> dict[int, list[Known]]
         sentences[sentence.document_id].append(sentence)
     if project.serving is None:
         return {pk: list(_proposals(found, {}, {})) for pk, found in sentences.items()}
+    if project.threshold() is None:
+        return {}
     questions: dict[int, dict[Span, Question]] = defaultdict(dict)
     for question in asked_by(project).filter(document__in=ids):
         questions[question.document_id][question.start, question.end] = question

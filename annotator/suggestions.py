@@ -6,7 +6,7 @@ anew. What people decided is not touched, and neither is a span they decided abo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -41,9 +41,12 @@ class Basis:
         known = evidence.gather(project, documents)
         return cls(evidence.rules(project), labels, known, project.serving is not None)
 
-    def fused(self, document: int) -> list[tuple[Known, Fused]]:
-        """Each span of `document` that anything is known of, and what follows from it."""
-        known = self.known[document]
+    def fused(
+        self, document: int, among: Callable[[Span], bool] = lambda _: True
+    ) -> list[tuple[Known, Fused]]:
+        """Each span of `document` that anything is known of, `among` those that are still open,
+        and what follows from it."""
+        known = [k for k in self.known[document] if among((k.span.start, k.span.end))]
         return list(zip(known, fuse([k.span for k in known], self.rules), strict=True))
 
 
@@ -135,10 +138,14 @@ def _seen(mention: Mention) -> tuple[object, ...]:
 def _suggest(document: Document, kept: list[Mention], basis: Basis) -> Iterator[Mention]:
     taken = [(m.start, m.end) for m in kept if m.state != Mention.State.REJECTED]
     refused = {(m.start, m.end) for m in kept if m.state == Mention.State.REJECTED}
-    for known, fused in basis.fused(document.pk):
-        span = (known.span.start, known.span.end)
+
+    def is_open(span: Span) -> bool:
+        return span not in refused and not _overlaps(span, taken)
+
+    # What is decided is left out before, not after: it must hide nothing that it overlaps.
+    for known, fused in basis.fused(document.pk, is_open):
         label = basis.labels.get(fused.shown or "")
-        if label is None or span in refused or _overlaps(span, taken):
+        if label is None:
             continue
         yield Mention(
             document=document,

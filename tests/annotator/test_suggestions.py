@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from annotator import review, suggestions
 from annotator.asked import whom
 from annotator.models import Document, Mention, Project, Tagging, Threshold
-from mlworker.schema import NO_ENTITY
+from annotator.swept import whom_sweeps
+from mlworker.schema import NO_ENTITY, Method
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -157,6 +158,40 @@ def test_only_the_rejected_span_itself_is_not_suggested_again(document: Document
     factories.make_mention(document, "Ada met", "person", state="rejected")
     factories.make_prediction(document, "Ada", "person")
     assert [m.surface for m in refresh(document).mentions.undecided()] == ["Ada"]
+
+
+@pytest.mark.parametrize("state", ["rejected", "accepted"])
+def test_what_is_decided_hides_nothing_that_it_does_not_overlap(
+    project: Project, state: str
+) -> None:
+    """A span that lost its place to another one gets it back when that one is out of the way."""
+    document = factories.make_document(project, "In New York Times Square.")
+    kept = {"rejected": "New York Times", "accepted": "New York"}[state]
+    factories.make_prediction(document, "York Times", "group", uncertainty=0.9, lane="candidate")
+    factories.make_prediction(document, "Times Square", "place", uncertainty=0.6)
+    factories.make_prediction(document, "New York Times", "group", lane="candidate")
+    say(document, "New York Times", "group")
+    say(document, "York Times", "group")
+    refresh(document)
+    assert "Times Square" not in [m.surface for m in document.mentions.all()]
+    document.mentions.all().delete()
+    factories.make_mention(document, kept, "group", state=state, source="person")
+    if state == "rejected":
+        factories.make_mention(document, "York Times", "group", state=state)
+    assert [m.surface for m in refresh(document).mentions.undecided()] == ["Times Square"]
+
+
+def test_what_the_llm_read_takes_nothing_away_while_a_method_has_no_threshold(
+    document: Document,
+) -> None:
+    factories.make_prediction(document, "Bo", "person")
+    before = shown(refresh(document))
+    assert before
+    project = document.project
+    project.method = Method.ENTROPY
+    project.save()
+    factories.make_swept_sentence(document, {"Ada": "person"}, **asdict(whom_sweeps(project)))
+    assert shown(refresh(document)) == before
 
 
 def test_import_suggestions_stand_beside_the_machine(document: Document) -> None:
