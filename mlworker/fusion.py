@@ -3,8 +3,8 @@
 Two rules. `replace` is the paper's (LinkNER §4.3): where a span is routed, the LLM's label
 replaces the local one, and people look wherever the two disagree or the LLM gave no answer. `pool`
 weighs all that is known of a routed span, with weights learned from checked spans; people look
-where the outcome is not probable enough. A span of a kind that no weights were learned for is
-decided by `replace`.
+where the outcome is not probable enough. A span of which the LLM has said nothing, or of a kind
+that no weights were learned for, is decided by `replace`.
 
 Fusion is applied again whenever an answer, τ or a decision changes, long after the model has run,
 so this module holds nothing but the standard library. The weights are learned in `pooling`.
@@ -65,6 +65,16 @@ HIDDEN = Fused(None, None, "local", Routing.LLM)
 def is_routed(evidence: Evidence, tau: float) -> bool:
     """Whether τ routes it; what only a candidate is, or a proposal, always is."""
     return evidence.lane is not Lane.MENTION or evidence.uncertainty > tau
+
+
+def is_weighed(evidence: Evidence, tau: float) -> bool:
+    """Whether there is something to weigh: it is routed, and the LLM has said something of it.
+
+    Spans that it left unanswered are no sample of those that it will: what is true of most of them
+    would, of the next one, make a missing answer into a verdict.
+    """
+    said = evidence.answer is not None or evidence.found is not None
+    return said and is_routed(evidence, tau)
 
 
 def fuse(spans: Sequence[Evidence], rules: Rules) -> list[Fused]:
@@ -134,7 +144,7 @@ def _why_unanswered(span: Evidence, rules: Rules) -> str:
 # --- Pooling -----------------------------------------------------------------------------------
 def _pooled(span: Evidence, rules: Rules) -> dict[str, float] | None:
     """The probability of each label; None where `replace` decides."""
-    if rules.pool is None or not is_routed(span, rules.tau):
+    if rules.pool is None or not is_weighed(span, rules.tau):
         return None
     rows = [features(span, label) for label in rules.pool.labels]
     if not all(

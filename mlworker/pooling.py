@@ -45,21 +45,21 @@ class Rows:
 
 def learn(documents: Sequence[Audited], labels: Sequence[str], tau: float) -> Pool | None:
     """Weights and the cut at which these documents' spans score best; None below `FEWEST_SPANS`."""
-    routed = [
+    weighed = [
         (span, {(m.start, m.end): m.label for m in document.gold})
         for document in documents
         for span in document.evidence
-        if fusion.is_routed(span, tau)
+        if fusion.is_weighed(span, tau)
     ]
-    if len(routed) < FEWEST_SPANS:
+    if len(weighed) < FEWEST_SPANS:
         return None
-    right = [gold.get((span.start, span.end), NO_ENTITY) for span, gold in routed]
-    rows = _rows([span for span, _ in routed], right, list(labels))
+    right = [gold.get((span.start, span.end), NO_ENTITY) for span, gold in weighed]
+    rows = _rows([span for span, _ in weighed], right, list(labels))
     penalties = np.array(
         [LABEL_PENALTY if name.startswith("label ") else PENALTY for name in rows.names]
     )
     weights = dict(zip(rows.names, fit(rows, penalties).tolist(), strict=True))
-    pool = Pool(list(labels), weights, 0.5, len(routed))
+    pool = Pool(list(labels), weights, 0.5, len(weighed))
     return _with_best_cut(pool, documents, tau)
 
 

@@ -10,7 +10,7 @@ import pytest
 from mlworker import fusion, pooling
 from mlworker.fusion import Rules
 from mlworker.pooling import Rows
-from mlworker.schema import NO_ENTITY, Audited, Evidence, Lane, Mention
+from mlworker.schema import NO_ENTITY, Audited, Evidence, Lane, Mention, Routing
 
 LABELS = ["person", "place"]
 
@@ -39,6 +39,26 @@ def test_below_a_number_of_checked_spans_nothing_is_learned() -> None:
 
 def test_spans_below_tau_teach_nothing() -> None:
     assert pooling.learn(documents(300, llm_right=0.9), LABELS, tau=0.5) is None
+
+
+def unanswered(lane: Lane, chance: float) -> Evidence:
+    probabilities = {"person": 0.0, "place": chance, NO_ENTITY: 1 - chance}
+    return Evidence(10, 14, lane, "place", 0.4, probabilities, reason="no server")
+
+
+def test_that_unanswered_spans_were_no_entities_decides_nothing_about_the_next_one() -> None:
+    """Candidates left unanswered were none of them mentions: a mention left so goes to a person."""
+    left = unanswered(Lane.CANDIDATE, 0.3)
+    taught = [
+        Audited([*document.evidence, left], document.gold)
+        for document in documents(400, llm_right=0.9)
+    ]
+    pool = pooling.learn(taught, LABELS, tau=0.0)
+    assert pool is not None
+    assert pool.spans == 400
+    (fused,) = fusion.fuse([unanswered(Lane.MENTION, 0.6)], Rules(0.0, asks=True, pool=pool))
+    assert (fused.label, fused.routing) == ("place", Routing.HUMAN)
+    assert fused.reason.endswith("The LLM gave no answer: no server.")
 
 
 @pytest.mark.parametrize("llm_right", [0.9, 0.1])
