@@ -20,7 +20,7 @@ OWN = {"projects", "account", "sign_out", "new_project", "prices", "remove_price
 OF_A_JOB = {"cancel", "pause", "resume"}
 OF_A_PROMPT = {"prompt", "use_prompt", "try_prompt", "discard_trial"}
 MANAGERS = {"upload", "start", "choose_llm", "choose_learning", "exports", "download", "ask_about"}
-MANAGERS |= OF_A_JOB | OF_A_PROMPT
+MANAGERS |= OF_A_JOB | OF_A_PROMPT | {"choose_reading", "reading_outlook"}
 MEMBERS = {"project", "documents", "review_next", "review", "decide", "submit", "model"}
 MEMBERS |= {"ledger", "call"}
 POSTS = {
@@ -36,6 +36,7 @@ POSTS = {
     "try_prompt",
     "discard_trial",
     "ask_about",
+    "choose_reading",
 }
 
 
