@@ -41,7 +41,8 @@ def alike(rows: AskedQuerySet) -> list[Any]:
     """These rows and all twins of theirs, locked until the transaction ends: always in the same
     order, so that two that answer twins at once do not wait for each other."""
     same = rows.model.objects.filter(fingerprint__in=rows.values("fingerprint"))
-    return list(same.select_for_update().order_by("pk"))
+    # Not their keys: suggestions that another transaction makes may refer to them.
+    return list(same.select_for_update(no_key=True).order_by("pk"))
 
 
 def copy(answers: Iterable[Any], rows: Sequence[Any]) -> None:
