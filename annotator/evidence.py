@@ -45,7 +45,8 @@ def gather(project: Project, documents: Iterable[int]) -> dict[int, list[Known]]
     by the project's method, or, before there is one, that the LLM has read; in a few queries.
 
     Nothing where a version serves, but no τ is known for the method yet: what it says cannot be
-    told, and a document is not to lose that for what the LLM says alone."""
+    told, and a document is not to lose that for what the LLM says alone.
+    """
     ids = list(documents)
     if project.serving is not None and project.threshold() is None:
         return {}
@@ -54,8 +55,6 @@ def gather(project: Project, documents: Iterable[int]) -> dict[int, list[Known]]
         sentences[sentence.document_id].append(sentence)
     if project.serving is None:
         return {pk: list(_proposals(found, {}, {})) for pk, found in sentences.items()}
-    if project.threshold() is None:
-        return {}
     questions: dict[int, dict[Span, Question]] = defaultdict(dict)
     for question in asked_by(project).filter(document__in=ids):
         questions[question.document_id][question.start, question.end] = question

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from annotator import pipeline, queue, suggestions
+from annotator.asked import whom
 from annotator.models import Document, Job, Mention, Price, Project, User
 from annotator.swept import whom_sweeps
 from tests import factories
@@ -55,8 +57,8 @@ def save(client: Client, project: Project, **fields: Any) -> Any:
 
 def read(document: Document, found: dict[str, str], **fields: Any) -> None:
     to = whom_sweeps(document.project)
-    whom = {"provider": to.provider, "model": to.model, "prompt_version": to.prompt_version}
-    factories.make_swept_sentence(document, found, **whom | fields)
+    sent = {"provider": to.provider, "model": to.model, "prompt_version": to.prompt_version}
+    factories.make_swept_sentence(document, found, **sent | fields)
     suggestions.refresh(document.project, [document.pk])
 
 
@@ -158,10 +160,11 @@ def test_what_cannot_be_is_refused_with_its_place(
 def test_who_is_sure_enough_is_seen_at_once(client: Client, project: Project) -> None:
     document = factories.make_document(project, TEXT, status="tagged")
     factories.make_prediction(document, "Ada", "person", uncertainty=0.7)
+    factories.make_question(document, "Ada", "person", **asdict(whom(project)))
     pool = {
         "labels": ["person"],
         "weights": {"entity": 4.0, "label person": 0.0, "local": 0.0}
-        | {"question unasked": 0.0, "sweep unasked": 0.0},
+        | {"question this": 0.0, "sweep unasked": 0.0},
         "cut": 0.5,
         "spans": 250,
     }

@@ -176,9 +176,11 @@ def test_what_is_not_sure_enough_goes_to_a_person_with_what_each_says() -> None:
 
 
 def test_a_person_is_told_why_the_llm_gave_no_answer() -> None:
-    fused = fuse(known(reason="it was asked nothing"), pool=POOL)
+    fused = fuse(known(reason="it was cut off", found="place"), pool=POOL)
+    assert fused.routing == LLM
+    fused = fuse(known(reason="it was cut off", found=NO_ENTITY), pool=replace(POOL, cut=0.0))
     assert fused.routing == HUMAN
-    assert "says place; the LLM gave no answer: it was asked nothing. Together" in fused.reason
+    assert "says place; the LLM gave no answer: it was cut off; reading" in fused.reason
 
 
 def test_of_two_that_overlap_the_more_probable_one_stays() -> None:
