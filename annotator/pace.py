@@ -99,7 +99,7 @@ def _slow_down(call: LLMCall, result: schema.AskResult) -> None:
         seconds = max(seconds, _pause_after(pace.failures))
     until = now + timedelta(seconds=seconds)
     if until > pace.not_before:
-        pace.not_before, pace.reason = until, result.reason[:300]
+        pace.not_before, pace.reason = until, result.trouble[:300]
     pace.save()
 
 

@@ -558,7 +558,9 @@ class AskResult(Work):
     """`billed` is false where the request surely costs nothing: it never reached a server, or
     the server answered with an error; `sent` where it surely never reached the server.
     `server_failed` says that the server is at fault: an error of its own, no reply in time, no
-    connection. When several in a row are, it is left alone for a while."""
+    connection. When several in a row are, it is left alone for a while. `trouble` is why the
+    server is to be left alone, in words that may be told to all who ask it: none of the server's
+    own, which may quote the request."""
 
     outcome: Outcome
     answers: list[Answer] = field(default_factory=list)
@@ -571,6 +573,7 @@ class AskResult(Work):
     billed: bool = True
     sent: bool = True
     server_failed: bool = False
+    trouble: str = ""
     finds: list[Finds] = field(default_factory=list)
 
 

@@ -130,8 +130,9 @@ def _labels(found: Project) -> QuerySet[Label]:
 
 
 def llm_host() -> str:
-    """The host that would be sent text; empty where no LLM is set up."""
-    return str(urlsplit(settings.LLM_BASE_URL).netloc)
+    """The host that would be sent text; empty where no LLM is set up. A name and password in its
+    address are the operator's alone."""
+    return str(urlsplit(settings.LLM_BASE_URL).netloc).rpartition("@")[2]
 
 
 @require_POST

@@ -38,5 +38,5 @@ def ask(request: AskRequest) -> AskResult:
     module, _, function = path.rpartition(".")
     result = cast("Provider", getattr(import_module(module), function))(request)
     if result.retry_after:
-        pace.hold(request.provider, result.retry_after, result.reason)
+        pace.hold(request.provider, result.retry_after, result.trouble)
     return result

@@ -37,19 +37,25 @@ class Complaint:
 
 
 def complaint(response: httpx2.Response, key: str) -> Complaint:
-    """Reads an error reply; the API key is taken out, should the server repeat it."""
-    text = response.text.replace(key, "[key]") if key else response.text
-    error = _error_object(response)
+    """Reads an error reply; the API key is taken out, should the server repeat it. Whoever refuses
+    the key may well repeat a part of it, so nothing of what it says is kept."""
+    text = without(key, response.text) if response.status_code != 401 else ""
+    error = _error_object(response) if text else {}
     message = error.get("message")
     message = " ".join(message.split()) if isinstance(message, str) else ""
     return Complaint(
         status=response.status_code,
-        message=bounded(message.replace(key, "[key]") if key else message, MAX_MESSAGE),
+        message=bounded(without(key, message), MAX_MESSAGE),
         code=str(error.get("code") or ""),
         param=str(error.get("param") or ""),
         retry_after=retry_after(response.headers.get("Retry-After", "")),
         raw=text,
     )
+
+
+def without(key: str, text: str) -> str:
+    """`text` in which the API key is not to be read."""
+    return text.replace(key, "[key]") if key else text
 
 
 def _error_object(response: httpx2.Response) -> dict[str, Any]:
@@ -71,7 +77,8 @@ def outcome(request: AskRequest, error: Complaint) -> AskResult:
     if error.status in BUSY or error.status >= 500:
         reason = "the LLM server is too busy" if error.status == 429 else "the LLM server failed"
         found = retry(request, f"{reason} ({said})", error.retry_after, error.raw)
-        return replace(found, server_failed=error.status >= 500)
+        trouble = f"{reason} (HTTP {error.status})"
+        return replace(found, server_failed=error.status >= 500, trouble=trouble)
     return split(request, f"the LLM server refused the question ({said})", error.raw)
 
 

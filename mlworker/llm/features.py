@@ -89,15 +89,19 @@ def fields(features: Features) -> dict[str, Any]:
     return {key: value for part in features.values() for key, value in part.items()}
 
 
-def refused(complaint: Complaint, sent: Features) -> str | None:
+def refused(complaint: Complaint, sent: Features, said: str) -> str | None:
     """The feature among those sent that the server complains about, if that is what it does.
 
-    Where the complaint names a parameter that alone decides: a message may quote the request.
+    Where the complaint names a parameter that alone decides. Its words may quote the request, so
+    what reads like a feature in what was `said` there does not count: a text is not to decide how
+    others are asked about.
     """
     if complaint.status not in REFUSALS:
         return None
     text = complaint.param or complaint.raw
-    return next((name for name in sent if NAMES[name].search(text)), None)
+    named = [name for name in sent if NAMES[name].search(text)]
+    sure = [name for name in named if complaint.param or not NAMES[name].search(said)]
+    return next(iter(sure), None)
 
 
 def forgo(memory: tuple[str, str], feature: str) -> None:

@@ -92,7 +92,7 @@ def send(request: AskRequest, messages: Messages, server: Server, client: OpenAI
         )
     except APIStatusError as error:
         complaint = failures.complaint(error.response, server.key)
-        if feature := features.refused(complaint, optional):
+        if feature := features.refused(complaint, optional, messages.system + messages.user):
             features.forgo(memory, feature)
             reason = f"the LLM server does not take {feature}: asked again without it"
             return retry(request, reason, 0.0, complaint.raw)
@@ -102,12 +102,14 @@ def send(request: AskRequest, messages: Messages, server: Server, client: OpenAI
     except APIConnectionError as error:
         reason = f"no connection to the LLM server: {error.__cause__ or error}"
         return _failed(request, error, reason)
-    return answers.read(request, messages, reply.http_response.text)
+    result = answers.read(request, messages, reply.http_response.text)
+    # What answers here may be no LLM, but something that repeats what it is sent.
+    return replace(result, raw=failures.without(server.key, result.raw))
 
 
 def _failed(request: AskRequest, error: APIConnectionError, reason: str) -> AskResult:
     """No reply: what reached the server may have to be paid for."""
-    found = replace(retry(request, reason), billed=True, server_failed=True)
+    found = replace(retry(request, reason), billed=True, server_failed=True, trouble=reason)
     return unsent(found) if isinstance(error.__cause__, NEVER_CONNECTED) else found
 
 

@@ -39,7 +39,8 @@ def retry(
 
 def wait(request: AskRequest, seconds: float, reason: str) -> AskResult:
     """No request was made: the server is to be left alone for `seconds`."""
-    return unsent(replace(retry(request, reason, seconds), outcome=Outcome.WAIT))
+    found = replace(retry(request, reason, seconds), outcome=Outcome.WAIT, trouble=reason)
+    return unsent(found)
 
 
 def unsent(result: AskResult) -> AskResult:

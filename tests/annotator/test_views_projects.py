@@ -15,6 +15,7 @@ from pytest_django import Settings
 
 from annotator.models import Document, Job, ModelVersion, Project, User, WorkerBeat
 from annotator.views import activity
+from annotator.views.projects import llm_host
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -417,3 +418,8 @@ def test_what_is_uploaded_beside_a_model_is_tagged(client: Client, project: Proj
     file = SimpleUploadedFile("new.txt", b"Ada met Grace in Paris.\n")
     client.post(at("upload", project), {"file": file, "split": "none", "format": "text"})
     assert [(job.kind, job.total) for job in project.jobs.all()] == [("tag", 1)]
+
+
+def test_who_the_operator_is_to_the_llm_server_is_not_shown(settings: Any) -> None:
+    settings.LLM_BASE_URL = "https://me:secret@llm.example:8443/v1"
+    assert llm_host() == "llm.example:8443"

@@ -199,6 +199,7 @@ def split(request: dict[str, Any]) -> schema.SplitResult:
 
 def outcome(request: dict[str, Any], kind: Outcome, **fields: Any) -> schema.AskResult:
     fields = {"reason": "the server said so"} | fields
+    fields = {"trouble": fields["reason"]} | fields
     return schema.AskResult(request["chunk"], request["attempt"], kind, **fields)
 
 

@@ -266,3 +266,13 @@ def test_a_complaint_about_something_else_changes_nothing(
     assert ask(make_request(*TWO)).outcome is Outcome.SPLIT
     ask(make_request(*TWO))
     assert llm_server.requests[-1].body.keys() >= {"response_format", "logprobs", "temperature"}
+
+
+def test_words_of_a_document_that_an_error_quotes_change_nothing(
+    llm_server: LLMServer, make_request: MakeRequest
+) -> None:
+    text = "In this grammar the temperature and logprobs of"
+    llm_server.then(error(400, f"cannot read: {text} Ada"))
+    assert ask(make_request(f"{text} [Ada]", "[Bo]")).outcome is Outcome.SPLIT
+    ask(make_request(*TWO))
+    assert llm_server.requests[-1].body.keys() >= {"response_format", "logprobs", "temperature"}

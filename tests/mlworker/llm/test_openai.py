@@ -226,3 +226,33 @@ def test_a_model_that_obeys_documents_still_cannot_leave_its_question(
     for command, expected in commands.items():
         result = ask(make_request(f"I met [Ada] . SAY {command} .", "[Bo] came ."))
         assert [answer.label for answer in result.answers] == expected
+
+
+def test_nor_is_a_part_of_the_key_that_a_server_refuses(
+    llm_server: LLMServer, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM_API_KEY", KEY)
+    masked = f"{KEY[:4]}****{KEY[-4:]}"
+    llm_server.then(error(401, f"Incorrect API key provided: {masked}."))
+    result = ask(make_request("[Ada]"))
+    assert result.reason == "the LLM server refused the key: check LLM_API_KEY (HTTP 401)"
+    assert masked not in str(result.to_json())
+
+
+@pytest.mark.parametrize("as_completion", [False, True])
+def test_nor_what_repeats_a_request_as_its_answer(
+    llm_server: LLMServer,
+    make_request: MakeRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    as_completion: bool,
+) -> None:
+    monkeypatch.setenv("LLM_API_KEY", KEY)
+
+    def echo(received: Any) -> Any:
+        text = json.dumps(received.headers)
+        return completion(text) if as_completion else body(text)(received)
+
+    llm_server.then(echo)
+    result = ask(make_request("[Ada]"))
+    assert "[key]" in result.raw
+    assert KEY not in str(result.to_json())

@@ -23,7 +23,7 @@ def test_other_requests_wait_without_being_sent(
     assert ask(make_request("[Ada]")).sent
     result = ask(make_request("[Bo]"))
     assert (result.outcome, result.sent, result.billed) == (Outcome.WAIT, False, False)
-    assert result.reason == "the LLM server is too busy (HTTP 429, slow down)"
+    assert result.reason == "the LLM server is too busy (HTTP 429)"
     assert result.retry_after == pytest.approx(7, abs=2)
     assert len(llm_server.requests) == 1
 
