@@ -103,10 +103,11 @@ def _why_no_answer(prediction: Prediction, question: Question | None) -> str:
 
 
 def said_of(span: Span, swept: Iterable[SweptSentence]) -> str | None:
-    """What the LLM said of `span` when it read its sentence; None where it has not."""
+    """What the LLM said of `span` when it read its sentence; None where it has not, and where it
+    may have meant `span` by what could not be placed: that is no "no entity"."""
     for sentence in swept:
         if sentence.start <= span[0] and span[1] <= sentence.end:
-            return sentence.labels().get(span, NO_ENTITY)
+            return sentence.labels().get(span, None if sentence.ungrounded else NO_ENTITY)
     return None
 
 

@@ -152,7 +152,10 @@ def _evidence(
     }
     for span in tagged.spans:
         answer = asked.answers.get((tagged.id, span.start, span.end))
-        inside = any(at.start <= span.start and span.end <= at.end for at, _ in read)
+        read_all = any(
+            at.start <= span.start and span.end <= at.end and not found.ungrounded
+            for at, found in read
+        )
         yield Evidence(
             span.start,
             span.end,
@@ -162,7 +165,7 @@ def _evidence(
             probabilities=span.probabilities,
             answer=answer.label if answer else None,
             answer_probability=answer.probability if answer else None,
-            found=named.get((span.start, span.end), NO_ENTITY) if inside else None,
+            found=named.get((span.start, span.end), NO_ENTITY if read_all else None),
         )
     seen = {(span.start, span.end) for span in tagged.spans}
     faint = {(f.start, f.end): f.probabilities for f in tagged.faint}

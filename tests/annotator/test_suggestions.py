@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from annotator import review, suggestions
+from annotator import evidence, review, suggestions
 from annotator.asked import whom
 from annotator.models import Document, Mention, Project, Tagging, Threshold
 from annotator.swept import whom_sweeps
@@ -192,6 +192,21 @@ def test_what_the_llm_read_takes_nothing_away_while_a_method_has_no_threshold(
     project.save()
     factories.make_swept_sentence(document, {"Ada": "person"}, **asdict(whom_sweeps(project)))
     assert shown(refresh(document)) == before
+
+
+def test_what_the_llm_named_and_nobody_could_place_is_no_no_entity(document: Document) -> None:
+    factories.make_prediction(document, "Bo", "person", uncertainty=0.7)
+    to = asdict(whom_sweeps(document.project))
+    sentence = factories.make_swept_sentence(document, **to)
+
+    def said() -> str | None:
+        (known,) = evidence.gather(document.project, [document.pk])[document.pk]
+        return known.span.found
+
+    assert said() == NO_ENTITY
+    sentence.ungrounded = [["Bo", "person"]]  # as the second of its kind, say
+    sentence.save()
+    assert said() is None
 
 
 def test_import_suggestions_stand_beside_the_machine(document: Document) -> None:
