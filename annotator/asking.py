@@ -47,15 +47,23 @@ def check(project: Project) -> None:
         raise Impossible(NOT_SET_UP[provider])
 
 
-def to_send(project: Project, rows: AskedQuerySet) -> AskedQuerySet:
-    """Those of a chunk's rows that still wait for an answer, now that no twin of theirs has one.
+def to_send(chunk: Chunk, rows: AskedQuerySet) -> AskedQuerySet:
+    """Those of a chunk's rows, of all that the project asks now, that still wait for an answer. The
+    chunk goes on with them alone: others have one by now, as their twin may, or went with their
+    document.
 
-    Raises `Settled` where none does.
+    Raises `Impossible` where some are not among `rows`, and `Settled` where none waits.
     """
-    suggestions.refresh(project, twins.settle(rows))
-    waiting = rows.waiting().select_related("document").order_by("document", "start")
-    if not waiting:
+    ours = rows.filter(pk__in=chunk.items)
+    if ours.count() != rows.model.objects.filter(pk__in=chunk.items).count():
+        raise Impossible("The project's LLM, prompt or labels changed; ask again.")
+    suggestions.refresh(chunk.job.project, twins.settle(ours))
+    waiting = ours.waiting().select_related("document").order_by("document", "start")
+    left = {row.pk for row in waiting}
+    if not left:
         raise Settled
+    if len(left) < len(chunk.items):
+        chunks.keep(chunk, [item for item in chunk.items if item in left])
     return waiting
 
 
@@ -108,6 +116,9 @@ def _may_ask_again(chunk: Chunk) -> bool:
     return live and chunk.calls.filter(state=LLMCall.State.ANSWERED).count() == 1
 
 
-def settle_late(chunk: Chunk, answer: dict[str, Any]) -> None:
-    """An answer to a chunk that has ended: nobody waits for it, but it was paid for."""
-    ledger.settle(chunk, schema.AskResult.from_json(answer))
+def settle_late(chunk: Chunk, answer: dict[str, Any], write: Write) -> None:
+    """An answer to a chunk that has ended: nobody waits for it, but it was paid for, so that what
+    has no answer yet takes it."""
+    result = schema.AskResult.from_json(answer)
+    if ledger.settle(chunk, result) and result.outcome == schema.Outcome.ANSWERED:
+        write(chunk, result, again=False)

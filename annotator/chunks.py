@@ -119,12 +119,19 @@ def postpone(chunk: Chunk, seconds: float) -> None:
     chunk.save(update_fields=["state", "lease_until", "not_before"])
 
 
+def keep(chunk: Chunk, items: Sequence[int]) -> None:
+    """The chunk goes on with `items` alone; the others are done."""
+    done = len(chunk.items) - len(items)
+    chunk.items = list(items)
+    chunk.save(update_fields=["items"])
+    Job.objects.filter(pk=chunk.job_id).update(done=F("done") + done, updated_at=timezone.now())
+
+
 def narrow(chunk: Chunk, items: Sequence[int]) -> None:
     """Back to pending with `items` alone; the others are done."""
-    done = len(chunk.items) - len(items)
-    chunk.items, chunk.state, chunk.lease_until = list(items), Chunk.State.PENDING, None
-    chunk.save(update_fields=["items", "state", "lease_until"])
-    Job.objects.filter(pk=chunk.job_id).update(done=F("done") + done, updated_at=timezone.now())
+    keep(chunk, items)
+    chunk.state, chunk.lease_until = Chunk.State.PENDING, None
+    chunk.save(update_fields=["state", "lease_until"])
 
 
 def split(chunk: Chunk, error: str) -> bool:

@@ -144,9 +144,7 @@ def request_with(chunk: Chunk, prompt: Prompt | None) -> dict[str, Any]:
     """As `request`, with this prompt (None: the built-in one)."""
     project = chunk.job.project
     to = whom_with(project, prompt)
-    questions = asked_of(project, to).filter(pk__in=chunk.items)
-    if questions.count() != len(chunk.items):
-        raise Impossible("The project's LLM, prompt or labels changed; ask again.")
+    questions = list(asking.to_send(chunk, asked_of(project, to)))
     request = schema.AskRequest(
         chunk=chunk.pk,
         attempt=chunk.attempts,
@@ -154,7 +152,7 @@ def request_with(chunk: Chunk, prompt: Prompt | None) -> dict[str, Any]:
         model=to.model,
         prompt=sent(prompt),
         labels=options(project),
-        questions=_as_sent(list(asking.to_send(project, questions)), prompt),
+        questions=_as_sent(questions, prompt),
     )
     ledger.open_call(chunk, to, request)
     return request.to_json()
@@ -179,6 +177,11 @@ def _as_sent(questions: list[Question], prompt: Prompt | None) -> list[schema.Qu
 def store(chunk: Chunk, answer: dict[str, Any]) -> int | None:
     """Settles the ledger and the questions. None: the chunk is not ended (postponed or split)."""
     return asking.store(chunk, answer, _write_answers, leave_open)
+
+
+def store_late(chunk: Chunk, answer: dict[str, Any]) -> None:
+    """Of an answer that comes when the chunk has ended."""
+    asking.settle_late(chunk, answer, _write_answers)
 
 
 def _write_answers(chunk: Chunk, result: schema.AskResult, *, again: bool) -> list[int]:

@@ -56,10 +56,11 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Step:
     """What a kind of job does: `prepare` cuts the work into chunks, `request` makes a chunk's
-    message, `task` (in `module`) answers it, `store` writes the answer and says how many items
-    that settled (None: it did with the chunk itself what is to be done), `abandon` tells the
-    items of a chunk that is given up, `lose` hears of an attempt that nothing came back from,
-    `withdraw` of one that could not be sent, and `late` of an answer to a chunk that has ended."""
+    message (None: nothing is left to do of it), `task` (in `module`) answers it, `store` writes
+    the answer and says how many items that settled (None: it did with the chunk itself what is to
+    be done), `abandon` tells the items of a chunk that is given up, `lose` hears of an attempt
+    that nothing came back from, `withdraw` of one that could not be sent, and `late` of an answer
+    to a chunk that has ended."""
 
     queue: str
     task: str
@@ -104,7 +105,7 @@ STEPS = {
         abandon=linking.leave_open,
         lose=ledger.mark_unknown,
         withdraw=ledger.mark_unsent,
-        late=asking.settle_late,
+        late=linking.store_late,
         costs=True,
         claim=pace.claim,
         window=pace.share,
@@ -126,6 +127,7 @@ STEPS |= {
         request=sweeping.request,
         store=sweeping.store,
         abandon=sweeping.leave_open,
+        late=sweeping.store_late,
     ),
     Job.Kind.SPLIT: Step(
         "gpu",
@@ -311,12 +313,18 @@ def dispatch(job: Job) -> None:
 
 def message(step: Step, chunk: Chunk) -> dict[str, Any] | None:
     """The request of a claimed chunk; None where nothing of it is left to be sent, which ends it.
-    Raises `Impossible`."""
+
+    Raises `Impossible`, and then the chunk is given back: a server that is shared has no place
+    taken by what is not sent.
+    """
     try:
         return step.request(chunk)
     except asking.Settled:
         chunks.complete(chunk, len(chunk.items))
         return None
+    except Impossible:
+        chunks.unclaim(chunk)
+        raise
 
 
 def _send(step: Step, chunk: Chunk) -> bool:

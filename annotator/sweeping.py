@@ -184,12 +184,9 @@ def request(chunk: Chunk) -> dict[str, Any]:
     where its budget is spent."""
     project = chunk.job.project
     to = whom_sweeps(project)
-    sentences = swept_by(project).filter(pk__in=chunk.items)
-    if sentences.count() != len(chunk.items):
-        raise Impossible("The project's LLM or labels changed; ask again.")
     passages = [
         schema.Passage(s.pk, s.document.text[s.start : s.end])
-        for s in asking.to_send(project, sentences)
+        for s in asking.to_send(chunk, swept_by(project))
     ]
     request = replace(ask_to_read(project, passages), chunk=chunk.pk, attempt=chunk.attempts)
     ledger.open_call(chunk, to, request)
@@ -213,6 +210,11 @@ def ask_to_read(project: Project, passages: list[schema.Passage]) -> schema.AskR
 def store(chunk: Chunk, answer: dict[str, Any]) -> int | None:
     """As `linking.store`."""
     return asking.store(chunk, answer, _write_finds, leave_open)
+
+
+def store_late(chunk: Chunk, answer: dict[str, Any]) -> None:
+    """As `linking.store_late`."""
+    asking.settle_late(chunk, answer, _write_finds)
 
 
 def _write_finds(chunk: Chunk, result: schema.AskResult, *, again: bool) -> list[int]:

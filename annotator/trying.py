@@ -79,10 +79,12 @@ def prepare(project: Project) -> list[list[int]]:
 
 
 def request(chunk: Chunk) -> dict[str, Any]:
-    """Raises `Impossible` where the LLM or the labels changed since the trial began."""
+    """As `linking.request`; raises `Impossible` where the LLM or the labels changed since the trial
+    began."""
     trial = _newest(chunk.job.project)
+    there = Question.objects.filter(pk__in=chunk.items).count()
     for prompt in (trial.against, trial.prompt):
-        if _of(trial, prompt).filter(pk__in=chunk.items).count() == len(chunk.items):
+        if _of(trial, prompt).filter(pk__in=chunk.items).count() == there:
             return linking.request_with(chunk, prompt)
     raise Impossible("The project's LLM or labels changed; try again.")
 

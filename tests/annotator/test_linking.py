@@ -341,3 +341,77 @@ def test_the_llm_changed_while_asking(document: Document, broker: Broker, settin
     job.refresh_from_db()
     assert job.state == "failed"
     assert job.note == "The project's LLM, prompt or labels changed; ask again."
+
+
+# --- What changes while a job runs
+def test_what_was_answered_to_a_job_before_is_not_asked_by_the_next(
+    project: Project, broker: Broker, settings: Any
+) -> None:
+    """Cancelled while its requests were under way; asked again before they came back."""
+    settings.CHUNK_QUESTIONS = 2
+    tagged(project)
+    tagged(project)
+    first = link(project)
+    under_way, lost = broker.all("llm")
+    pipeline.cancel(first)
+    settings.CHUNK_QUESTIONS = 4
+    second = pipeline.chunks.open_job(
+        project, Job.Kind.LINK, linking.prepare(project), follow=False
+    )
+    workers.deliver(workers.answer(under_way, Bo="person", Oslo="place"))
+    pipeline.dispatch(second)
+    (request,) = broker.all("llm")
+    assert request["questions"] == lost["questions"]
+    workers.deliver(workers.answer(request, Bo="person", Oslo="place"))
+    second.refresh_from_db()
+    assert (second.state, second.done) == ("done", 4)
+
+
+def test_a_job_whose_questions_are_all_answered_ends_without_asking(
+    document: Document, broker: Broker
+) -> None:
+    first = link(document.project)
+    (under_way,) = broker.all("llm")
+    pipeline.cancel(first)
+    second = pipeline.chunks.open_job(
+        document.project, Job.Kind.LINK, linking.prepare(document.project), follow=False
+    )
+    workers.deliver(workers.answer(under_way, Bo="person", Oslo="place"))
+    pipeline.dispatch(second)
+    assert broker.all("llm") == []
+    second.refresh_from_db()
+    assert (second.state, second.done) == ("done", 2)
+
+
+def test_a_document_that_is_deleted_takes_only_its_own_questions_with_it(
+    project: Project, broker: Broker, settings: Any
+) -> None:
+    settings.CHUNK_QUESTIONS = 4
+    gone, stays = tagged(project), tagged(project)
+    job = pipeline.chunks.open_job(project, Job.Kind.LINK, linking.prepare(project), follow=False)
+    gone.delete()
+    pipeline.dispatch(job)
+    (request,) = broker.all("llm")
+    workers.deliver(workers.answer(request, Bo="person", Oslo="place"))
+    job.refresh_from_db()
+    assert (job.state, job.done) == ("done", 4)
+    assert stays.questions.filter(state="answered").count() == 2
+
+
+def test_an_answer_after_its_chunk_was_given_up_counts_where_there_is_none_yet(
+    project: Project, broker: Broker, settings: Any
+) -> None:
+    settings.CHUNK_QUESTIONS = 1
+    tagged(project)
+    link(project)
+    requests = broker.all("llm")
+    for request in requests:
+        workers.fail(request)
+    for request in requests:
+        workers.deliver(workers.answer(request, Bo="person"))
+    assert [(q.state, q.answer) for q in Question.objects.order_by("start")] == [
+        ("answered", "person"),
+        ("unresolved", ""),
+    ]
+    link(project)
+    assert broker.all("llm") == []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from annotator import asking, chunks, linking, pace, pipeline
-from annotator.models import Chunk, Job, LLMCall, Pace, Project
+from annotator.models import Chunk, Job, LLMCall, Pace, Price, Project
 from mlworker.schema import Outcome
 from tests import factories
 from tests.annotator import workers
@@ -61,7 +62,7 @@ def retry(request: dict[str, Any], **fields: Any) -> None:
 
 
 def fail(request: dict[str, Any], **fields: Any) -> None:
-    retry(request, reason="HTTP 503", server_failed=True, **fields)
+    retry(request, **({"reason": "HTTP 503", "server_failed": True} | fields))
 
 
 def due() -> None:
@@ -89,6 +90,22 @@ def test_retry_after_holds_for_every_project_that_asks_the_server(
     due()
     pipeline.sweep()
     assert len(broker.all("llm")) == 2  # two of the first four are still under way
+
+
+def test_one_project_never_reads_what_the_server_said_of_anothers_request(
+    project: Project, broker: Broker
+) -> None:
+    """An error may quote the request it is about."""
+    link(project)
+    said = "the LLM server failed (HTTP 500, cannot read “Ada met Bo 0.”)"
+    for request in broker.all("llm"):
+        fail(request, reason=said, trouble="the LLM server failed (HTTP 500)")
+    trouble = pace.trouble(make_project(1))
+    assert trouble is not None
+    assert (
+        trouble.what == "The LLM server failed 4 times in a row (the LLM server failed (HTTP 500))"
+    )
+    assert LLMCall.objects.filter(project=project, reason=said).count() == 4
 
 
 def test_a_shorter_wait_does_not_end_a_longer_one(project: Project, broker: Broker) -> None:
@@ -223,6 +240,19 @@ def test_a_lease_that_ran_out_makes_room(project: Project, broker: Broker) -> No
     assert broker.take("llm") is None
     Chunk.objects.filter(state="sent").update(lease_until=timezone.now() - timedelta(seconds=1))
     pipeline.sweep()
+    assert len(broker.all("llm")) == 4
+
+
+def test_what_is_not_sent_for_want_of_a_budget_takes_no_place(broker: Broker) -> None:
+    """Four clicks in a project whose budget is spent would keep all others waiting."""
+    Price.objects.create(model=MODEL, since=date(2020, 1, 1), prompt=1, completion=1)
+    poor = make_project(1)
+    poor.monthly_budget = Decimal(0)
+    poor.save()
+    for _ in range(4):
+        link(poor)
+    assert [job.state for job in Job.objects.all()] == ["failed"] * 4
+    link(make_project(4))
     assert len(broker.all("llm")) == 4
 
 
