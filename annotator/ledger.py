@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.conf import settings
@@ -28,8 +29,9 @@ WORKER_SILENCE = timedelta(seconds=60)
 
 
 @transaction.atomic
-def open_call(chunk: Chunk, to: Asked, request: schema.AskRequest) -> None:
-    """Writes the row of the request that is about to be sent, its cost reserved.
+def open_call(chunk: Chunk, to: Asked, request: schema.AskRequest) -> schema.AskRequest:
+    """Writes the row of the request that is about to be sent, its cost reserved, and returns it:
+    where a budget pays for it, its answer may be no longer than was reserved for.
 
     Raises `Impossible` where the budget has no room for it.
     """
@@ -46,6 +48,8 @@ def open_call(chunk: Chunk, to: Asked, request: schema.AskRequest) -> None:
         questions_count=request.size,
         examples={q.id: [e.to_json() for e in q.examples] for q in request.questions if q.examples},
     )
+    limited = live and chunk.job.project.monthly_budget is not None
+    return replace(request, most_tokens=spending.most_of_answer(request)) if limited else request
 
 
 def settle(chunk: Chunk, result: schema.AskResult) -> bool:

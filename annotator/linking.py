@@ -154,8 +154,7 @@ def request_with(chunk: Chunk, prompt: Prompt | None) -> dict[str, Any]:
         labels=options(project),
         questions=_as_sent(questions, prompt),
     )
-    ledger.open_call(chunk, to, request)
-    return request.to_json()
+    return ledger.open_call(chunk, to, request).to_json()
 
 
 def _as_sent(questions: list[Question], prompt: Prompt | None) -> list[schema.Question]:

@@ -67,7 +67,7 @@ def settle(call: LLMCall, result: schema.AskResult) -> None:
     price = Price.on(call.model, timezone.localdate(call.created_at))
     if not result.billed:
         _enter(call, 0)
-    elif result.prompt_tokens and price is not None:
+    elif result.prompt_tokens and result.completion_tokens and price is not None:
         _enter(call, price.micros(result.prompt_tokens, result.completion_tokens))
 
 
@@ -84,6 +84,12 @@ def _enter(call: LLMCall, micros: int) -> None:
     call.micros = micros
 
 
+def most_of_answer(request: schema.AskRequest) -> int:
+    """Tokens: what is found in a passage repeats its words, with what surrounds a mention."""
+    passages = sum(FRAME + len(passage.text.encode()) for passage in request.passages)
+    return FRAME + ANSWER * len(request.questions) + 2 * passages
+
+
 def _most_tokens(request: schema.AskRequest) -> tuple[int, int]:
     """Tokens of prompt and answer, at most: a span stands in its request twice, and tokenisers
     make fewer than one of two bytes of running text."""
@@ -94,9 +100,7 @@ def _most_tokens(request: schema.AskRequest) -> tuple[int, int]:
     contexts = sum(FRAME + len(context.encode()) for context in shown)
     text = len(request.prompt.text.encode())
     passages = sum(FRAME + len(passage.text.encode()) for passage in request.passages)
-    # What is found in a passage repeats its words, with what surrounds a mention.
-    answers = ANSWER * len(request.questions) + 2 * passages
-    return FRAME + text + labels + contexts + passages, FRAME + answers
+    return FRAME + text + labels + contexts + passages, most_of_answer(request)
 
 
 def prices() -> QuerySet[Price]:

@@ -189,8 +189,7 @@ def request(chunk: Chunk) -> dict[str, Any]:
         for s in asking.to_send(chunk, swept_by(project))
     ]
     request = replace(ask_to_read(project, passages), chunk=chunk.pk, attempt=chunk.attempts)
-    ledger.open_call(chunk, to, request)
-    return request.to_json()
+    return ledger.open_call(chunk, to, request).to_json()
 
 
 def ask_to_read(project: Project, passages: list[schema.Passage]) -> schema.AskRequest:

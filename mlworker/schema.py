@@ -491,7 +491,10 @@ class Passage(Message):
 
 @dataclass(frozen=True)
 class AskRequest(Work):
-    """One request to an LLM: several questions with the same options, or passages to be read."""
+    """One request to an LLM: several questions with the same options, or passages to be read.
+
+    `most_tokens` is how many the answer may have, where a budget pays for it.
+    """
 
     provider: str
     model: str
@@ -499,6 +502,7 @@ class AskRequest(Work):
     labels: list[Label]
     questions: list[Question] = field(default_factory=list)
     passages: list[Passage] = field(default_factory=list)
+    most_tokens: int | None = None
 
     @property
     def size(self) -> int:

@@ -22,8 +22,16 @@ NAMES = {
     "JSON schemas": re.compile(r"response_format|json_schema|structured output|grammar", re.I),
     "logprobs": re.compile(r"logprobs", re.I),
     "a temperature": re.compile(r"temperature", re.I),
+    # A prompt that leaves too little room for the answer is no reason to ask without a limit.
+    "max_completion_tokens": re.compile(
+        r"\A(?!.*context length).*max_completion_tokens", re.I | re.S
+    ),
+    "max_tokens": re.compile(r"\A(?!.*context length).*max_tokens", re.I | re.S),
 }
 """Name of a feature → how a server's complaint about it reads."""
+
+LIMITS = ("max_completion_tokens", "max_tokens")
+"""What the most tokens of an answer are called: by newer servers, and by older ones."""
 
 INTEGER = {"type": "integer"}
 
@@ -45,6 +53,11 @@ def wanted(options: Mapping[str, str], form: Form) -> Features:
         schemas = {"JSON schemas": {"response_format": sweep_format(options)}}
         return schemas | {"a temperature": {"temperature": 0}}
     return chosen
+
+
+def limits(most_tokens: int | None) -> Features:
+    """All ways of saying how many tokens an answer may have; none where it may have any."""
+    return {name: {name: most_tokens} for name in LIMITS} if most_tokens else {}
 
 
 def answer_format(codes: Iterable[str]) -> dict[str, Any]:

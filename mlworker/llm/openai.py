@@ -31,6 +31,10 @@ TIMEOUT = 30.0
 """Seconds that a request may take in all."""
 MAX_REPLY = 8_000_000
 """Bytes that a reply may have: it is read into memory, beside those of other threads."""
+NO_LIMIT = (
+    "the LLM server takes no limit to what it answers, so no budget can be kept: the project can "
+    "only ask it without one"
+)
 NEVER_CONNECTED = (httpx2.ConnectError, httpx2.ConnectTimeout)
 
 
@@ -81,6 +85,10 @@ def send(request: AskRequest, messages: Messages, server: Server, client: OpenAI
     """Makes the one HTTP request and says how it ended."""
     memory = (server.base_url, server.model)
     optional = features.accepted(memory, features.wanted(messages.options, request.prompt.form))
+    limits = features.accepted(memory, features.limits(request.most_tokens))
+    if request.most_tokens and not limits:
+        return unsent(refused(request, NO_LIMIT))
+    optional |= dict(list(limits.items())[:1])
     try:
         reply = client.chat.completions.with_raw_response.create(
             model=server.model,

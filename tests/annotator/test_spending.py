@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -277,3 +278,27 @@ def test_a_doubled_settlement_counts_once(project: Project, price: Price, broker
     assert not ledger.settle(chunk, answer)
     assert spent() == before
     assert Document.objects.count() == 3
+
+
+def test_an_answer_may_be_no_longer_than_what_was_reserved_pays_for(
+    project: Project, price: Price, broker: Broker
+) -> None:
+    """Or one that runs on would cost more than the whole budget."""
+    link(project)
+    request = AskRequest.from_json(broker.take("llm"))
+    assert request.most_tokens == spending.most_of_answer(request)
+    call = LLMCall.objects.get(chunk=request.chunk)
+    assert call.micros >= price.micros(1, request.most_tokens or 0)
+    Project.objects.update(monthly_budget=None)
+    lose()
+    assert AskRequest.from_json(broker.all("llm")[-1]).most_tokens is None
+
+
+def test_an_answer_whose_tokens_are_not_counted_costs_what_was_reserved(
+    project: Project, price: Price, broker: Broker
+) -> None:
+    link(project)
+    request = broker.take("llm")
+    before = LLMCall.objects.get(chunk=request["chunk"]).micros
+    workers.deliver(replace(workers.answer(request, Bo="person"), completion_tokens=0))
+    assert LLMCall.objects.get(chunk=request["chunk"]).micros == before

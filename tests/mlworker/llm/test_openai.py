@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -256,3 +257,41 @@ def test_nor_what_repeats_a_request_as_its_answer(
     result = ask(make_request("[Ada]"))
     assert "[key]" in result.raw
     assert KEY not in str(result.to_json())
+
+
+# What a budget pays for
+
+
+@pytest.mark.parametrize("refused", [set(), {"max_completion_tokens"}])
+def test_an_answer_that_a_budget_pays_for_has_a_limit(
+    llm_server: LLMServer, make_request: MakeRequest, refused: set[str]
+) -> None:
+    llm_server.refuses = refused
+    request = replace(make_request(*TWO), most_tokens=180)
+    results = [ask(request).outcome for _ in range(2)]
+    assert results[-1] is Outcome.ANSWERED
+    last = llm_server.requests[-1].body
+    limits = {name: last[name] for name in ("max_completion_tokens", "max_tokens") if name in last}
+    assert limits == {("max_tokens" if refused else "max_completion_tokens"): 180}
+
+
+def test_a_prompt_that_is_too_long_lifts_no_limit(
+    llm_server: LLMServer, make_request: MakeRequest
+) -> None:
+    request = replace(make_request(*TWO), most_tokens=180)
+    said = "maximum context length is 2048 tokens, so max_completion_tokens=180 is too large"
+    llm_server.then(error(400, said))
+    assert ask(request).outcome is Outcome.SPLIT
+    ask(request)
+    assert llm_server.requests[-1].body["max_completion_tokens"] == 180
+
+
+def test_a_server_without_limits_is_not_asked_within_a_budget(
+    llm_server: LLMServer, make_request: MakeRequest
+) -> None:
+    llm_server.refuses = {"max_completion_tokens", "max_tokens"}
+    request = replace(make_request(*TWO), most_tokens=180)
+    outcomes = [ask(request).outcome for _ in range(3)]
+    assert outcomes == [Outcome.RETRY, Outcome.RETRY, Outcome.REFUSED]
+    assert len(llm_server.requests) == 2
+    assert ask(make_request(*TWO)).outcome is Outcome.ANSWERED
