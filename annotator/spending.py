@@ -14,13 +14,14 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from mlworker import schema
+from mlworker.llm.prompt import build
 
 from .models import MICROS, LLMCall, Price, Project, Spending
 from .training import Impossible
 
 ANSWER, FRAME = 40, 100
-"""Tokens of an answer for each question, and beside them; and what surrounds one question or
-example in a prompt; at most."""
+"""Tokens of an answer for each question, and beside them; and of what a server adds to a prompt,
+or an answer to a mention; at most."""
 
 
 def reserve(project: Project, to_model: str, request: schema.AskRequest) -> int:
@@ -91,16 +92,16 @@ def most_of_answer(request: schema.AskRequest) -> int:
 
 
 def _most_tokens(request: schema.AskRequest) -> tuple[int, int]:
-    """Tokens of prompt and answer, at most: a span stands in its request twice, and tokenisers
-    make fewer than one of two bytes of running text."""
-    labels = sum(len((label.name + label.description).encode()) for label in request.labels)
-    beside = [example for question in request.questions for example in question.examples]
-    examples = [*request.prompt.examples, *beside]
-    shown = [e.context for e in examples] + [q.context for q in request.questions]
-    contexts = sum(FRAME + len(context.encode()) for context in shown)
-    text = len(request.prompt.text.encode())
-    passages = sum(FRAME + len(passage.text.encode()) for passage in request.passages)
-    return FRAME + text + labels + contexts + passages, most_of_answer(request)
+    """Tokens of prompt and answer, at most: no token is less than a byte of what is sent.
+
+    Raises `Impossible` where the prompt cannot put this request.
+    """
+    try:
+        messages = build(request)
+    except ValueError as error:
+        raise Impossible(f"The prompt does not fit: {error}.") from error
+    sent = len((messages.system + messages.user).encode())
+    return FRAME + sent, most_of_answer(request)
 
 
 def prices() -> QuerySet[Price]:

@@ -25,6 +25,7 @@ from annotator.models import (
     User,
     WorkerBeat,
 )
+from mlworker.llm.prompt import build
 from mlworker.schema import AskRequest, Outcome
 from tests import factories
 from tests.annotator import workers
@@ -302,3 +303,18 @@ def test_an_answer_whose_tokens_are_not_counted_costs_what_was_reserved(
     before = LLMCall.objects.get(chunk=request["chunk"]).micros
     workers.deliver(replace(workers.answer(request, Bo="person"), completion_tokens=0))
     assert LLMCall.objects.get(chunk=request["chunk"]).micros == before
+
+
+def test_a_prompt_costs_no_more_than_was_reserved_whatever_its_text(
+    project: Project, price: Price, broker: Broker
+) -> None:
+    """Each byte may be a token of its own, and a span stands in its request twice."""
+    Document.objects.all().delete()
+    text = '\u13a0"\\\t' * 200
+    document = factories.make_document(project, text, status="tagged")
+    factories.make_prediction(document, text, "person", uncertainty=0.7)
+    Project.objects.update(monthly_budget=1000)
+    link(Project.objects.get())
+    messages = build(AskRequest.from_json(broker.take("llm")))
+    sent = len((messages.system + messages.user).encode())
+    assert LLMCall.objects.get().micros >= price.micros(sent, 0)
