@@ -350,7 +350,7 @@ def test_what_was_answered_to_a_job_before_is_not_asked_by_the_next(
     """Cancelled while its requests were under way; asked again before they came back."""
     settings.CHUNK_QUESTIONS = 2
     tagged(project)
-    tagged(project)
+    tagged(project, TEXT.replace("met", "saw"))
     first = link(project)
     under_way, lost = broker.all("llm")
     pipeline.cancel(first)
@@ -387,7 +387,7 @@ def test_a_document_that_is_deleted_takes_only_its_own_questions_with_it(
     project: Project, broker: Broker, settings: Any
 ) -> None:
     settings.CHUNK_QUESTIONS = 4
-    gone, stays = tagged(project), tagged(project)
+    gone, stays = tagged(project), tagged(project, TEXT.replace("met", "saw"))
     job = pipeline.chunks.open_job(project, Job.Kind.LINK, linking.prepare(project), follow=False)
     gone.delete()
     pipeline.dispatch(job)
