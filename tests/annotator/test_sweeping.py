@@ -327,7 +327,8 @@ def test_the_llm_changed_while_it_read(document: Document, broker: Broker, setti
     settings.LLM_MODEL = "another"
     work(broker)
     job.refresh_from_db()
-    assert (job.state, job.note) == ("failed", "The project's LLM, prompt or labels changed; ask again.")
+    said = "The project's LLM, prompt or labels changed; ask again."
+    assert (job.state, job.note) == ("failed", said)
 
 
 def test_another_llm_reads_anew_and_what_the_first_found_no_longer_counts(
