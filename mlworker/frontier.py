@@ -68,8 +68,8 @@ def measure(
     if ALL in shares:
         found = np.array([_count(_named(d), d) for d in documents])
         judged.append(Judged(Route.SWEEP, found, share=ALL, sentences=_read(documents, ALL)))
-    if baseline.route is Route.POOL:
-        judged += [_both(documents, labels, share) for share in shares]
+    for share in shares:
+        judged += _both(documents, labels, share)
     gold = int(baseline.counts[:, 2].sum())
     return Frontier(len(documents), gold, [_point(j, baseline) for j in judged])
 
@@ -90,11 +90,13 @@ def _linked(documents: Sequence[Audited], labels: Sequence[str]) -> Iterator[Jud
         yield Judged(Route.POOL, counts(known, rules), asked)
 
 
-def _both(documents: Sequence[Audited], labels: Sequence[str], share: float) -> Judged:
+def _both(documents: Sequence[Audited], labels: Sequence[str], share: float) -> Iterator[Judged]:
+    """Weighed, for only so does what was read count; nothing where there is too little to learn."""
     known = [as_read(document, share) for document in documents]
     rules = crossed(known, labels)
     asked = sum(_asked(d, r) for d, r in zip(known, rules, strict=True))
-    return Judged(Route.BOTH, counts(known, rules), asked, share, _read(documents, share))
+    if all(r.pool is not None for r in rules):
+        yield Judged(Route.BOTH, counts(known, rules), asked, share, _read(documents, share))
 
 
 # --- Learning on one half, judging on the other ------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 
 from mlworker import frontier, fusion
 from mlworker.fusion import Rules
+from mlworker.pooling import FEWEST_SPANS
 from mlworker.schema import (
     NO_ENTITY,
     Audited,
@@ -76,10 +77,18 @@ def test_where_the_llm_said_nothing_there_is_no_frontier() -> None:
 
 
 def test_too_few_checked_spans_are_not_weighed() -> None:
-    few = frontier.measure(documents(399, read=True), LABELS, [10.0, 25.0])
+    halves = 2 * FEWEST_SPANS
+    few = frontier.measure(documents(halves - 1), LABELS, [])
     assert routes(few) == [(Route.LOCAL, 0), (Route.REPLACE, 0)]
-    enough = frontier.measure(documents(400), LABELS, [])
+    enough = frontier.measure(documents(halves), LABELS, [])
     assert routes(enough) == [(Route.LOCAL, 0), (Route.REPLACE, 0), (Route.POOL, 0)]
+
+
+def test_what_is_read_may_be_enough_to_learn_from_where_questions_are_not() -> None:
+    few = documents(2 * FEWEST_SPANS - 1, read=True)
+    both = (Route.BOTH, 100.0)
+    assert both in routes(frontier.measure(few, LABELS, [100.0]))
+    assert both not in routes(frontier.measure(few[:40], LABELS, [100.0]))
 
 
 def test_the_llm_alone_is_judged_where_it_read_everything() -> None:
