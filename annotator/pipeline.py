@@ -56,11 +56,11 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Step:
     """What a kind of job does: `prepare` cuts the work into chunks, `request` makes a chunk's
-    message (None: nothing is left to do of it), `task` (in `module`) answers it, `store` writes
-    the answer and says how many items that settled (None: it did with the chunk itself what is to
-    be done), `abandon` tells the items of a chunk that is given up, `lose` hears of an attempt
-    that nothing came back from, `withdraw` of one that could not be sent, and `late` of an answer
-    to a chunk that has ended."""
+    message (`asking.Settled`: nothing is left to do of it), `task` (in `module`) answers it,
+    `store` writes the answer and says how many items that settled (None: it did with the chunk
+    itself what is to be done), `abandon` tells the items of a chunk that is given up, `lose` hears
+    of an attempt that nothing came back from, `withdraw` of one that could not be sent, and `late`
+    of an answer to a chunk that has ended."""
 
     queue: str
     task: str

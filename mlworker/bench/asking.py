@@ -67,7 +67,7 @@ def answers_to(
         AskRequest(0, 0, "openai", "", prompt, [*labels], [*questions[at : at + together]])
         for at in range(0, len(questions), together)
     ]
-    results = _put(requests)
+    results = [result for results in _put(requests) for result in results]
     found = {spans[a.id]: a for result in results for a in result.answers if a.label is not None}
     return found, _cost(len(questions), results)
 
@@ -114,7 +114,7 @@ def sweep(
         AskRequest(0, 0, "openai", "", prompt, [*labels], passages=passages[at : at + TOGETHER])
         for at in range(0, len(passages), TOGETHER)
     ]
-    by_request = [_put([request]) for request in requests]
+    by_request = _put(requests)
     finds = {sentences[f.id]: f for results in by_request for r in results for f in r.finds}
     costs = {}
     for share in SHARES:
@@ -124,9 +124,10 @@ def sweep(
     return sentences, finds, costs
 
 
-def _put(requests: Sequence[AskRequest]) -> list[AskResult]:
+def _put(requests: Sequence[AskRequest]) -> list[list[AskResult]]:
+    """The results of each request."""
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        return [result for results in threads.map(_settled, requests) for result in results]
+        return list(threads.map(_settled, requests))
 
 
 def _settled(request: AskRequest) -> list[AskResult]:

@@ -39,19 +39,19 @@ from mlworker.schema import (
     Reading,
     Scores,
     TaggedText,
+    TagRequest,
     Text,
 )
 from mlworker.training import Corpus
 
 HALVINGS = 10
-CANDIDATES_PER_100 = 20.0
 SHOTS = (0, 5)
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """F1 over all documents, each judged by what was learned from the other half; the mean of all
-    halvings, and of the pool's lead over the LLM alone its deviation between halvings."""
+    """F1 over all documents, each judged by what was learned from the other half: the mean of all
+    halvings, and of pooling also the standard deviation between them."""
 
     share: int
     cost: Cost | None
@@ -63,9 +63,6 @@ class Fusion:
 @dataclass(frozen=True)
 class Linking:
     corpus: str
-    documents: int
-    tau: float
-    """Of the whole dev set, for those who run it."""
     local: Scores
     questions: Cost
     paper: Cost
@@ -90,7 +87,9 @@ def measure(trained: Trained, corpus: Corpus, labels: Sequence[Label]) -> Linkin
     texts = corpus.dev
     model = inference.load(trained.folder)
     floor = trained.calibrations[Method.LEAST_CONFIDENCE].candidate_floor
-    tagged = inference.tag_with(model, texts, Method.LEAST_CONFIDENCE, CANDIDATES_PER_100, floor)
+    tagged = inference.tag_with(
+        model, texts, Method.LEAST_CONFIDENCE, TagRequest.candidates_per_100, floor
+    )
     classes = model.config.classes
     spans, asked_about = questions_about(tagged, texts)
     answers, questions = answers_to(spans, asked_about, labels, built_in(PROMPT), TOGETHER)
@@ -101,8 +100,6 @@ def measure(trained: Trained, corpus: Corpus, labels: Sequence[Label]) -> Linkin
     everything = _audited(tagged, texts, classes, asked)
     return Linking(
         corpus=trained.corpus,
-        documents=len(texts),
-        tau=frontier.tau(everything),
         local=evaluation.scores(tagged, texts),
         questions=questions,
         paper=paper,
