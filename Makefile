@@ -23,7 +23,8 @@ lint: .venv/.installed-dev
 	$(python) -m djlint templates --lint --quiet
 	$(python) manage.py makemigrations --check --dry-run
 
-# Trains and measures on the corpora in DATA; prints tables and writes bench.json.
+# Trains and measures on the corpora in DATA, then measures the review page with their texts; prints
+# tables and writes bench.json. ARGS go to the first, PAGE_ARGS to the second.
 # What is recorded in the folder LLM, if it is there, answers for an LLM about the corpora in LINK.
 data = $(or $(DATA),../shared/data)
 llm = $(or $(LLM),../shared/llm)
@@ -32,6 +33,7 @@ replay = $(if $(wildcard $(llm)/replay_server.py),--replay $(llm) --link "$(link
 
 bench: .venv/.installed
 	$(python) -m mlworker bench --data $(data) $(replay) $(ARGS)
+	$(python) -m webapp.bench --data $(data) $(PAGE_ARGS)
 
 # Writes the requirements*.txt anew from the requirements*.in.
 lock: $(python)

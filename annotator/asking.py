@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from django.db.models import Exists, Q
+
 from mlworker import schema
 
 from . import chunks, ledger, suggestions, twins
 from .asked import set_up
 from .models import Chunk, Job, LLMCall, Project
 from .models.asking import AskedQuerySet
-from .training import Impossible
+from .refusals import Impossible
 
 MAX_TRIES = 6
 BACKOFF_SECONDS = 2.0
@@ -34,6 +36,8 @@ class Write(Protocol):
     def __call__(self, chunk: Chunk, result: schema.AskResult, *, again: bool) -> list[int]: ...
 
 
+ALL = Q()
+"""Whatever waits is of use."""
 LeaveOpen = Callable[[Chunk, str], object]
 """Says of the items of a request that failed why they are still open."""
 
@@ -47,10 +51,10 @@ def check(project: Project) -> None:
         raise Impossible(NOT_SET_UP[provider])
 
 
-def to_send(chunk: Chunk, rows: AskedQuerySet) -> AskedQuerySet:
-    """Those of a chunk's rows, of all that the project asks now, that still wait for an answer. The
-    chunk goes on with them alone: others have one by now, as their twin may, or went with their
-    document.
+def to_send(chunk: Chunk, rows: AskedQuerySet, still: Q | Exists = ALL) -> AskedQuerySet:
+    """Those of a chunk's rows, of all that the project asks now, that still wait for an answer, and
+    whose answer is `still` of use. The chunk goes on with them alone: others have one by now, as
+    their twin may, or went with their document.
 
     Raises `Impossible` where some are not among `rows`, and `Settled` where none waits.
     """
@@ -58,7 +62,7 @@ def to_send(chunk: Chunk, rows: AskedQuerySet) -> AskedQuerySet:
     if ours.count() != rows.model.objects.filter(pk__in=chunk.items).count():
         raise Impossible("The project's LLM, prompt or labels changed; ask again.")
     suggestions.refresh(chunk.job.project, twins.settle(ours))
-    waiting = ours.waiting().select_related("document").order_by("document", "start")
+    waiting = ours.waiting().filter(still).select_related("document").order_by("document", "start")
     left = {row.pk for row in waiting}
     if not left:
         raise Settled
@@ -108,6 +112,25 @@ def _write(chunk: Chunk, result: schema.AskResult, write: Write) -> int | None:
         chunks.narrow(chunk, left)
         return None
     return len(chunk.items)
+
+
+def write_all(
+    chunk: Chunk,
+    attempt: int,
+    rows: AskedQuerySet,
+    write_one: Callable[[Any], None],
+) -> list[int]:
+    """Has `write_one` say what became of each of a chunk's `rows` that has no answer yet, and
+    copies that to twins; returns the ids of those that stay open."""
+    call = chunk.calls.filter(attempt=attempt).first()
+    found = twins.alike(rows.filter(pk__in=chunk.items))
+    asked = [row for row in found if row.pk in chunk.items and not row.is_answered]
+    for row in asked:
+        row.call = call
+        write_one(row)
+    twins.copy(asked, found)
+    suggestions.refresh(chunk.job.project, twins.save(found))
+    return [row.pk for row in asked if row.is_open]
 
 
 def _may_ask_again(chunk: Chunk) -> bool:

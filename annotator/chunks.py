@@ -18,22 +18,12 @@ from mlworker import schema
 
 from .models import Chunk, Job, Project, User
 from .models.jobs import JobQuerySet
+from .refusals import Busy
 
 MAX_STARTS = 3
 """How often a chunk may be begun without ending before it is split or given up."""
 MAX_FAILURES = 3
 """How many documents in a row may fail before a job that got nothing done is given up."""
-
-
-class Busy(Exception):
-    """Such a job is already running, or paused, in this project."""
-
-    def __init__(self, job: Job) -> None:
-        what = job.get_kind_display()
-        paused = f"{what} is paused in this project; resume or cancel it first."
-        running = f"{what} is already under way in this project."
-        super().__init__(paused if job.is_paused else running)
-        self.job = job
 
 
 def open_job(

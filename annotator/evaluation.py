@@ -11,8 +11,8 @@ from mlworker.schema import NO_ENTITY, Evidence, Lane, Mention, Scores
 
 from . import gold
 from .models import Document, Project
+from .refusals import Impossible
 from .suggestions import BATCH, Basis
-from .training import Impossible
 
 Placed = tuple[int, Mention]
 """A mention and the document it is in."""

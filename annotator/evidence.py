@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mlworker import schema
+from mlworker.evidence import Span, proposals, said_of
 from mlworker.fusion import Rules
 from mlworker.schema import NO_ENTITY, Lane
 
 from .asked import asked_by
-from .models import Prediction, Project, Question, SweptSentence, Tagging
+from .models import Prediction, Project, Question, SweptSentence, Tagging, Threshold
 from .swept import swept_by
-
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -26,9 +25,8 @@ class Known:
     question: Question | None = None
 
 
-def rules(project: Project) -> Rules:
+def rules(project: Project, threshold: Threshold | None) -> Rules:
     """By what the project decides; before a model serves, nothing but the sweep says anything."""
-    threshold = project.threshold()
     if threshold is None:
         return Rules(tau=1.0, asks=project.llm_allowed)
     pooled = threshold.pool if project.fusion == Project.Fusion.POOL else None
@@ -40,21 +38,23 @@ def rules(project: Project) -> Rules:
     )
 
 
-def gather(project: Project, documents: Iterable[int]) -> dict[int, list[Known]]:
+def gather(
+    project: Project, documents: Iterable[int], threshold: Threshold | None
+) -> dict[int, list[Known]]:
     """What is known of the spans of each of `documents` (ids) that the serving version has read
     by the project's method, or, before there is one, that the LLM has read; in a few queries.
 
-    Nothing where a version serves, but no τ is known for the method yet: what it says cannot be
-    told, and a document is not to lose that for what the LLM says alone.
+    Nothing where a version serves, but no τ (`threshold`) is known for the method yet: what it says
+    cannot be told, and a document is not to lose that for what the LLM says alone.
     """
     ids = list(documents)
-    if project.serving is not None and project.threshold() is None:
+    if project.serving is not None and threshold is None:
         return {}
     sentences: dict[int, list[SweptSentence]] = defaultdict(list)
     for sentence in swept_by(project).answered().filter(document__in=ids):
         sentences[sentence.document_id].append(sentence)
     if project.serving is None:
-        return {pk: list(_proposals(found, {}, {})) for pk, found in sentences.items()}
+        return {pk: [*map(Known, proposals(found, (), {}))] for pk, found in sentences.items()}
     questions: dict[int, dict[Span, Question]] = defaultdict(dict)
     for question in asked_by(project).filter(document__in=ids):
         questions[question.document_id][question.start, question.end] = question
@@ -67,9 +67,9 @@ def gather(project: Project, documents: Iterable[int]) -> dict[int, list[Known]]
     for tagging in taggings.prefetch_related("predictions__label"):
         pk = tagging.document_id
         known = [_known(p, questions[pk], sentences[pk]) for p in tagging.predictions.all()]
-        spans = {(k.span.start, k.span.end): k for k in known}
+        spans = {(k.span.start, k.span.end) for k in known}
         faint = _faint(tagging) if sentences[pk] else {}
-        out[pk] = [*known, *_proposals(sentences[pk], spans, faint)]
+        out[pk] = [*known, *map(Known, proposals(sentences[pk], spans, faint))]
     return out
 
 
@@ -77,7 +77,7 @@ def _known(
     prediction: Prediction, questions: dict[Span, Question], swept: list[SweptSentence]
 ) -> Known:
     span = prediction.start, prediction.end
-    question = questions.get(span) if _may_ask(prediction) else None
+    question = None if prediction.is_left_out else questions.get(span)
     evidence = schema.Evidence(
         *span,
         lane=Lane(prediction.lane),
@@ -92,42 +92,10 @@ def _known(
     return Known(evidence, prediction, question)
 
 
-def _may_ask(prediction: Prediction) -> bool:
-    return prediction.lane == Prediction.Lane.CANDIDATE or prediction.label.ask_llm
-
-
 def _why_no_answer(prediction: Prediction, question: Question | None) -> str:
-    if not _may_ask(prediction):
+    if prediction.is_left_out:
         return f"in this project it is not asked about {prediction.label}"
     return question.reason if question else ""
-
-
-def said_of(span: Span, swept: Iterable[SweptSentence]) -> str | None:
-    """What the LLM said of `span` when it read its sentence; None where it has not, and where it
-    may have meant `span` by what could not be placed: that is no "no entity"."""
-    for sentence in swept:
-        if sentence.start <= span[0] and span[1] <= sentence.end:
-            return sentence.labels().get(span, None if sentence.ungrounded else NO_ENTITY)
-    return None
-
-
-def _proposals(
-    swept: list[SweptSentence], known: dict[Span, Known], faint: dict[Span, dict[str, float]]
-) -> Iterator[Known]:
-    """What the LLM found where the local model sees nothing, or not surely enough to say so."""
-    for sentence in swept:
-        for span, label in sentence.labels().items():
-            if span not in known:
-                yield Known(
-                    schema.Evidence(
-                        *span,
-                        lane=Lane.PROPOSAL,
-                        label=label,
-                        uncertainty=1.0,
-                        probabilities=faint.get(span, {}),
-                        found=label,
-                    )
-                )
 
 
 def _faint(tagging: Tagging) -> dict[Span, dict[str, float]]:

@@ -77,29 +77,29 @@ def _key(mention: schema.Neighbour) -> tuple[int, int, int, str]:
 
 def _example(mention: StillGold) -> GoldExample:
     text, start, end = mention.document.text, mention.named.start, mention.named.end
-    return GoldExample(
-        mention.label,
-        mention.named.similarity,
-        _before(text, start),
-        text[start:end],
-        _after(text, end),
-    )
+    return GoldExample(mention.label, mention.named.similarity, *on_its_line(text, start, end))
 
 
-def _before(text: str, start: int) -> str:
+def on_its_line(text: str, start: int, end: int, margin: int = MARGIN) -> tuple[str, str, str]:
+    """What stands before a span on its line, its own words, and what stands after it. Reads no
+    more of `text` than one character more than `margin` on either side."""
+    return _before(text, start, margin), text[start:end], _after(text, end, margin)
+
+
+def _before(text: str, start: int, margin: int) -> str:
     """The line up to `start`, or the last whole words of it that fit."""
     # One character more than fits: white space there means that no word is cut.
-    near = text[max(start - MARGIN - 1, 0) : start]
+    near = text[max(start - margin - 1, 0) : start]
     line = _LINE_END.split(near)[-1]
-    if line != near or start <= MARGIN:
+    if line != near or start <= margin:
         return line.lstrip()
     return f"… {_FIRST_WORD.sub('', line)}"
 
 
-def _after(text: str, end: int) -> str:
+def _after(text: str, end: int, margin: int) -> str:
     """The line from `end` on, or the first whole words of it that fit."""
-    near = text[end : end + MARGIN + 1]
+    near = text[end : end + margin + 1]
     line = _LINE_END.split(near)[0]
-    if line != near or end + MARGIN >= len(text):
+    if line != near or end + margin >= len(text):
         return line.rstrip()
     return f"{_LAST_WORD.sub('', line)} …"

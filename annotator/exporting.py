@@ -71,7 +71,8 @@ def _with_mentions(chosen: DocumentQuerySet) -> Iterator[ExportDocument]:
     """Documents with what is shown in them: rejected spans are left out, and so are maybes."""
     shown = Mention.objects.exclude(state=Mention.State.REJECTED).filter(maybe=False)
     shown = shown.select_related("label", "prediction__tagging__version", "question")
-    corrections = Correction.objects.select_related("author", "label").order_by("created_at")
+    corrections = Correction.objects.standing().select_related("author", "label")
+    corrections = corrections.defer("changes").order_by("created_at")
     rows = chosen.prefetch_related(
         Prefetch("mentions", shown), Prefetch("corrections", corrections)
     )

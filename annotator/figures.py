@@ -11,6 +11,7 @@ from .asked import asked_by
 from .models import (
     Correction,
     Document,
+    Label,
     Mention,
     Prediction,
     Project,
@@ -32,7 +33,8 @@ class ProjectFigures:
     mentions: int
     """Mentions of gold."""
     corrections: int
-    """Decisions by people that changed or settled a mention, not counting those on submit."""
+    """Decisions by people that changed or settled a mention and were not undone, not counting those
+    on submit."""
     routed: int
     """Predicted spans of documents under review that τ, or their being candidates, routes."""
     asked: int
@@ -57,7 +59,7 @@ def project_figures(project: Project) -> ProjectFigures:
         answered=Count("pk", Q(state=Question.State.ANSWERED)),
         unresolved=Count("pk", Q(state=Question.State.UNRESOLVED)),
     )
-    own = Correction.objects.filter(
+    own = Correction.objects.standing().filter(
         document__project=project, evidence=Correction.Evidence.DECISION
     )
     return ProjectFigures(
@@ -96,6 +98,17 @@ def named(project: Project) -> tuple[int, int]:
     rows = swept_by(project).answered().values_list("found", "ungrounded")
     found = [(len(placed), len(unplaced)) for placed, unplaced in rows.iterator()]
     return sum(placed for placed, _ in found), sum(unplaced for _, unplaced in found)
+
+
+def labels_counted(project: Project) -> QuerySet[Label]:
+    """Its labels, each with how many mentions are `accepted` and `suggested`."""
+    accepted = Q(mentions__state=Mention.State.ACCEPTED)
+    suggested = Q(mentions__state=Mention.State.SUGGESTED, mentions__maybe=False)
+    labels: QuerySet[Label] = project.labels.annotate(
+        accepted=Count("mentions", filter=accepted),
+        suggested=Count("mentions", filter=suggested),
+    )
+    return labels
 
 
 def predicted(project: Project) -> QuerySet[Prediction]:

@@ -18,9 +18,9 @@ from django.utils import timezone
 
 from mlworker import schema
 
-from . import chunks, pace, pipeline
-from .chunks import Busy
+from . import chunks, pace, pipeline, steps
 from .models import Job, Project
+from .refusals import Busy, Impossible
 
 PATIENCE_SECONDS = 100.0
 """How long a server that is in trouble is waited for: two attempts after it was left alone."""
@@ -47,7 +47,7 @@ def run_here(
 def _open_or_take_over(project: Project, kind: str, cold: bool) -> Job:
     """A new job, or the running one where nobody is at it: its process was killed."""
     try:
-        pieces = pipeline.step_for(project, kind).prepare(project)
+        pieces = steps.step_for(project, kind).prepare(project)
         return chunks.open_job(project, kind, pieces, follow=False, cold=cold)
     except Busy as busy:
         if busy.job.is_paused or chunks.is_attended(busy.job):
@@ -67,7 +67,7 @@ class AtOnce(Executor):
 class Run:
     def __init__(self, job: Job, tell: Callable[[Job], None]) -> None:
         self.job, self.tell = job, tell
-        self.step = pipeline.step_of(job)
+        self.step = steps.step_of(job)
         module = importlib.import_module(self.step.module)
         self.task: Callable[[Reply], Reply] = getattr(module, self.step.task.rpartition(".")[2])
         self.threads = settings.LLM_CONCURRENCY if self.step.costs else 1
@@ -84,10 +84,17 @@ class Run:
                     if not self._send_next(pool):
                         self._take_in()
                         self._look()
-            except BaseException:
-                pipeline.cancel(self.job)
+            except BaseException as reason:
+                self._end(reason)
                 self._take_in_the_rest()
                 raise
+
+    def _end(self, reason: BaseException) -> None:
+        """Who looks at the project later is told what ended it, as with workers."""
+        if isinstance(reason, Impossible):
+            chunks.end_job(self.job, Job.State.FAILED, str(reason))
+        else:
+            pipeline.cancel(self.job)
 
     def _hear(self, report: schema.Progress) -> None:
         """From a thread comes no more than that it begins, which was entered before."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
 from mlworker import schema
 
@@ -17,7 +17,6 @@ from .models import Document, Price, Project, Prompt, User
 from .presets import PRESETS
 from .projects import check_labels, create_project, read_labels
 from .prompts import MOST_SHOTS, check_text, make
-from .review import Decision
 
 NAME_LIMIT = 64
 ROWS = 4
@@ -109,14 +108,25 @@ class LearningForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Project
-        fields = ("language", "head", "method", "candidates_per_100", "questions_per_100")
+        fields = (
+            "language",
+            "overlap",
+            "head",
+            "method",
+            "candidates_per_100",
+            "questions_per_100",
+        )
         labels: ClassVar[dict[str, str]] = {
+            "overlap": "Mentions may overlap",
             "head": "Head",
             "method": "Uncertainty",
             "candidates_per_100": "Candidates per 100 sentences",
             "questions_per_100": "Questions per 100 documents, at most",
         }
         help_texts: ClassVar[dict[str, str]] = {
+            "overlap": "People may mark mentions inside each other, or across. CoNLL carries only "
+            "the longer one, and says what it leaves out; of two labels on the same words the "
+            "model learns one.",
             "head": "What the next training makes of the model. An evidential head also says how "
             "much it knows; a softmax head is what most papers compare with.",
             "method": "How unsure a span is. With another one every document that is not gold is "
@@ -220,6 +230,12 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]
         widgets: ClassVar[dict[str, forms.Widget]] = {
             "since": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
         }
+        error_messages: ClassVar[dict[str, dict[str, str]]] = {
+            NON_FIELD_ERRORS: {
+                "unique_together": "This model has a price from this day on already. Remove that "
+                "one first, or choose another day."
+            }
+        }
 
 
 SPLITS = [
@@ -253,25 +269,3 @@ class UploadForm(forms.Form):
 
     def clean_split(self) -> str:
         return self.cleaned_data["split"] or Document.Split.NONE
-
-
-class DecisionForm(forms.Form):
-    """One decision, as the page or a plain form sends it."""
-
-    id = forms.UUIDField()
-    action = forms.CharField(max_length=10)
-    version = forms.IntegerField(required=False, min_value=0)
-    mention = forms.IntegerField(required=False, min_value=1)
-    start = forms.IntegerField(required=False, min_value=0)
-    end = forms.IntegerField(required=False, min_value=0)
-    label = forms.CharField(required=False, max_length=NAME_LIMIT)
-
-    def decision(self) -> Decision:
-        return Decision(**self.cleaned_data | {"label": self.cleaned_data["label"] or None})
-
-
-class SubmitForm(forms.Form):
-    """The rest of a document, confirmed as it is shown."""
-
-    id = forms.UUIDField()
-    version = forms.IntegerField(required=False, min_value=0)

@@ -19,7 +19,7 @@ from mlworker.schema import Point, Route
 
 from . import sweeping
 from .asked import asked_by
-from .models import MICROS, Document, Project
+from .models import MICROS, Project
 from .models.scoping import ProjectScopedQuerySet
 from .swept import swept_by
 
@@ -43,7 +43,7 @@ class Turns:
 def turns(project: Project) -> Turns:
     """In the order in which the project has all its sentences read."""
     given = swept_by(project).answered()
-    held_out = Document.objects.filter(project=project).held_out()
+    held_out = project.documents.held_out()
     kept = set(held_out.values_list("pk", flat=True))
     answered = set(given.filter(document__in=held_out).values_list("document", "start", "end"))
     if not answered:
@@ -180,10 +180,8 @@ def choices(project: Project) -> Choices | None:
     if threshold is None or threshold.frontier is None:
         return None
     found = schema.Frontier.from_json(threshold.frontier)
-    question, sentence = (
-        _of_one(asked_by(project).answered()),
-        _of_one(swept_by(project).answered()),
-    )
+    question = _of_one(asked_by(project).answered())
+    sentence = _of_one(swept_by(project).answered())
     times = PER / found.documents
     rows = [
         Choice(

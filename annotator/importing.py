@@ -151,7 +151,7 @@ def _document(source: Import, record: Record, is_gold: bool, split: str) -> Docu
 def _mention(
     document: Document, mention: schema.Mention, labels: dict[str, Label], is_gold: bool
 ) -> Mention:
-    return Mention(
+    made = Mention(
         document=document,
         start=mention.start,
         end=mention.end,
@@ -161,3 +161,5 @@ def _mention(
         needs_person=not is_gold,
         reason="" if is_gold else "It came with the file; nobody has checked it here.",
     )
+    made.take_form(document.text)
+    return made

@@ -21,15 +21,15 @@ from .models import (
     Chunk,
     Document,
     Label,
-    LLMCall,
     Prediction,
     Project,
     Prompt,
     Question,
     Threshold,
 )
+from .models.asking import QuestionQuerySet
+from .refusals import Impossible
 from .tagging import in_pieces
-from .training import Impossible
 
 
 def prepare(project: Project) -> list[list[int]]:
@@ -39,19 +39,23 @@ def prepare(project: Project) -> list[list[int]]:
         raise Impossible("There is no model yet; train one and tag first.")
     write_questions(project)
     suggestions.refresh(project, twins.settle(asked_by(project)))
-    same = {"start": OuterRef("start"), "end": OuterRef("end")}
-    left_out = _left_out(project).filter(tagging__document=OuterRef("document"), **same)
-    waiting = asked_by(project).waiting().exclude(Exists(left_out)).order_by("document", "start")
+    return in_requests(_may_go_out(project), project.prompt)
+
+
+def in_requests(questions: QuestionQuerySet, prompt: Prompt | None) -> list[list[int]]:
+    """Those of `questions` that wait, of twins one, in pieces that share a request."""
+    waiting = questions.waiting().order_by("document", "start")
     different = twins.one_of_each(waiting.values_list("pk", "fingerprint"))
-    return in_pieces(different, together(project.prompt))
+    return in_pieces(different, together(prompt))
 
 
 def reopen(project: Project) -> int:
     """Lets unresolved questions be asked once more; returns how many."""
-    unresolved = asked_by(project).filter(state=Question.State.UNRESOLVED)
+    unresolved = _may_go_out(project).filter(state=Question.State.UNRESOLVED)
     return unresolved.update(state=Question.State.OPEN, reason="")
 
 
+# --- Which spans -------------------------------------------------------------------------------
 def is_due(project: Project) -> bool:
     """Whether there are spans that the LLM is to be asked about and was not."""
     return to_ask(project).exists()
@@ -62,36 +66,45 @@ def to_ask(project: Project) -> QuerySet[Prediction]:
     first, and the rest once τ was chosen from its answers, or it turned out to give none. Where a
     budget says τ, held-out gold is not asked about."""
     threshold = project.threshold()
+    wanted = _wanted(project, threshold)
+    asked = asked_by(project).about_outer_prediction()
+    if threshold is not None and threshold.awaits_answers:
+        settled = asked.exclude(state=Question.State.OPEN)
+        held_out = _held_out(project)
+        wanted = held_out if held_out.exclude(Exists(settled)).exists() else wanted
+    return wanted.exclude(Exists(asked)).select_related("tagging")
+
+
+def _wanted(project: Project, threshold: Threshold | None) -> QuerySet[Prediction]:
+    """The predictions of the serving version that are the LLM's business, asked about or not.
+    Held-out gold is, whatever the label: a span there is asked about once for all versions, and
+    only its answers tell whether the LLM would do better by now."""
     if threshold is None:
         return Prediction.objects.none()
     predictions = Prediction.objects.serving(project)
-    held_out = predictions.filter(
-        tagging__document__in=Document.objects.filter(project=project).held_out()
-    )
     open_or_test = Q(tagging__document__status=Document.Status.TAGGED) | Q(
         tagging__document__status=Document.Status.GOLD,
         tagging__document__split=Document.Split.TEST,
     )
-    asked = asked_by(project).about_outer_prediction()
-    settled = asked.exclude(state=Question.State.OPEN)
-    held_out_first = threshold.awaits_answers and held_out.exclude(Exists(settled)).exists()
     routed = predictions.routed(threshold.tau).filter(open_or_test)
-    routed = routed.exclude(pk__in=_left_out(project).values("pk"))
-    wanted = held_out if held_out_first else held_out | routed
-    if threshold.origin == Threshold.Origin.BUDGET:
-        wanted = routed
-    return wanted.exclude(Exists(asked)).select_related("tagging")
+    routed = routed.exclude(pk__in=predictions.left_out().values("pk"))
+    by_budget = threshold.origin == Threshold.Origin.BUDGET
+    return routed if by_budget else _held_out(project) | routed
 
 
-def _left_out(project: Project) -> QuerySet[Prediction]:
-    """What the project does not want asked for the sake of its local label. Held-out gold is asked
-    about whatever the label: a span there is asked about once for all versions, and only its
-    answers tell whether the LLM would do better by now."""
-    unwanted = Prediction.objects.serving(project).filter(
-        lane=Prediction.Lane.MENTION, label__ask_llm=False
+def _held_out(project: Project) -> QuerySet[Prediction]:
+    documents = project.documents.held_out()
+    return Prediction.objects.serving(project).filter(tagging__document__in=documents)
+
+
+def _may_go_out(project: Project) -> QuestionQuerySet:
+    """The questions that were written and still are of use. Since one was written its document may
+    have been reviewed, its span may have become sure, or its label be left out."""
+    wanted = _wanted(project, project.threshold()).filter(
+        tagging__document=OuterRef("document"), start=OuterRef("start"), end=OuterRef("end")
     )
-    held_out = Document.objects.filter(project=project).held_out()
-    return unwanted.exclude(tagging__document__in=held_out)
+    questions: QuestionQuerySet = asked_by(project).filter(Exists(wanted))
+    return questions
 
 
 def ask_about(label: Label, ask: bool) -> None:
@@ -102,6 +115,7 @@ def ask_about(label: Label, ask: bool) -> None:
     suggestions.refresh_under_review(label.project)
 
 
+# --- Asking about them -------------------------------------------------------------------------
 def write_questions(project: Project) -> None:
     """A question for each span to ask about that this LLM was not asked about yet."""
     write_questions_about(project, to_ask(project), whom(project))
@@ -137,14 +151,17 @@ def write_questions_about(project: Project, predictions: QuerySet[Prediction], t
 def request(chunk: Chunk) -> dict[str, Any]:
     """Raises `Impossible` where the project asks another LLM, or none, or in other words since the
     job started, and where its budget is spent."""
-    return request_with(chunk, chunk.job.project.prompt)
+    project = chunk.job.project
+    return request_with(chunk, project.prompt, twins.is_among(_may_go_out(project)))
 
 
-def request_with(chunk: Chunk, prompt: Prompt | None) -> dict[str, Any]:
-    """As `request`, with this prompt (None: the built-in one)."""
+def request_with(
+    chunk: Chunk, prompt: Prompt | None, still: Q | Exists = asking.ALL
+) -> dict[str, Any]:
+    """As `request`, with this prompt (None: the built-in one), of what is `still` of use."""
     project = chunk.job.project
     to = whom_with(project, prompt)
-    questions = list(asking.to_send(chunk, asked_of(project, to)))
+    questions = list(asking.to_send(chunk, asked_of(project, to), still))
     request = schema.AskRequest(
         chunk=chunk.pk,
         attempt=chunk.attempts,
@@ -173,6 +190,7 @@ def _as_sent(questions: list[Question], prompt: Prompt | None) -> list[schema.Qu
     ]
 
 
+# --- What the answers do -----------------------------------------------------------------------
 def store(chunk: Chunk, answer: dict[str, Any]) -> int | None:
     """Settles the ledger and the questions. None: the chunk is not ended (postponed or split)."""
     return asking.store(chunk, answer, _write_answers, leave_open)
@@ -187,24 +205,18 @@ def _write_answers(chunk: Chunk, result: schema.AskResult, *, again: bool) -> li
     """Writes what was answered, to twins too; returns what stays open, to be asked `again`."""
     names = {label.name for label in chunk.job.project.labels.all()} | {schema.NO_ENTITY}
     answers = {answer.id: answer for answer in result.answers}
-    call = chunk.calls.filter(attempt=result.attempt).first()
-    rows: list[Question] = twins.alike(Question.objects.filter(pk__in=chunk.items))
-    asked = [row for row in rows if row.pk in chunk.items and not row.is_answered]
-    for question in asked:
+
+    def write(question: Question) -> None:
         given = answers.get(question.pk, schema.Answer(question.pk, None, reason="no answer"))
         if given.label not in names:
             reason = given.reason or "its label is not in this project"
             given = schema.Answer(question.pk, None, reason=reason)
-        _write_answer(question, given, call, again=again)
-    twins.copy(asked, rows)
-    suggestions.refresh(chunk.job.project, twins.save(rows))
-    return [question.pk for question in asked if question.state == Question.State.OPEN]
+        _write_answer(question, given, again=again)
+
+    return asking.write_all(chunk, result.attempt, Question.objects.all(), write)
 
 
-def _write_answer(
-    question: Question, given: schema.Answer, call: LLMCall | None, *, again: bool
-) -> None:
-    question.call = call
+def _write_answer(question: Question, given: schema.Answer, *, again: bool) -> None:
     question.reason = given.reason[:300]
     if given.label is None:
         question.state = Question.State.OPEN if again else Question.State.UNRESOLVED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.conf import settings
@@ -11,6 +11,7 @@ from django.conf import settings
 from mlworker import schema
 
 from . import spending, sweeping
+from .asked import Asked
 from .models import Project
 from .sweeping import Sentence
 from .swept import whom_sweeps
@@ -35,18 +36,22 @@ def outlook(project: Project, percent: float) -> Outlook:
     ranked = sweeping.in_order(project)
     chosen = sweeping.share_of(ranked, percent)
     left = list(sweeping.unread(project, chosen))
+    to = whom_sweeps(project)
     return Outlook(
         sentences=len(ranked),
         chosen=len(chosen),
         left=len(left),
-        most=spending.most_for(whom_sweeps(project).model, _requests(project, left)),
+        most=spending.most_for(to.model, _requests(project, to, left)),
         uncut=sweeping.uncut(project).count() if project.serving is None else 0,
     )
 
 
-def _requests(project: Project, sentences: list[Sentence]) -> Iterator[schema.AskRequest]:
+def _requests(
+    project: Project, to: Asked, sentences: list[Sentence]
+) -> Iterator[schema.AskRequest]:
     size = settings.CHUNK_SENTENCES
+    asked = sweeping.ask_to_read(project, to)
     for some in in_pieces(sentences, size * (500 // size or 1)):
         passages = [schema.Passage(0, text) for _, text in sweeping.with_text(some)]
         for piece in in_pieces(passages, size):
-            yield sweeping.ask_to_read(project, piece)
+            yield replace(asked, passages=piece)

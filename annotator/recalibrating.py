@@ -14,14 +14,15 @@ from mlworker import schema
 from . import budget, evidence, frontier, gold, suggestions
 from .asked import asked_by
 from .models import Chunk, Document, Job, Mention, Prediction, Project, Tagging, Threshold
+from .refusals import Impossible
 from .swept import swept_by
-from .training import Impossible, record_threshold
+from .training import record_threshold
 
 
 def prepare(project: Project) -> list[list[int]]:
     if project.serving is None:
         raise Impossible("There is no model yet; train one first.")
-    held_out = Document.objects.filter(project=project).held_out()
+    held_out = project.documents.held_out()
     if not held_out.exists() and not lacks_tau(project):
         raise Impossible("There is no held-out gold to choose τ from; review more documents.")
     return [[]]
@@ -40,7 +41,7 @@ def is_due(project: Project) -> bool:
     answered = asked_by(project).answered()
     predicted = Prediction.objects.serving(project).filter(
         lane=Prediction.Lane.MENTION,
-        tagging__document__in=Document.objects.filter(project=project).held_out(),
+        tagging__document__in=project.documents.held_out(),
     )
     known: int = sum(interval["asked"] for interval in threshold.intervals)
     return predicted.filter(Exists(answered.about_outer_prediction())).count() > known
@@ -48,7 +49,7 @@ def is_due(project: Project) -> bool:
 
 def held_out_swept(project: Project) -> int:
     """How many sentences of held-out gold the project's LLM has read."""
-    held_out = Document.objects.filter(project=project).held_out()
+    held_out = project.documents.held_out()
     return swept_by(project).answered().filter(document__in=held_out).count()
 
 
@@ -81,14 +82,14 @@ def held_out(job: Job) -> Iterator[schema.HeldOut]:
     taggings = Tagging.objects.filter(
         version=job.version,
         method=job.method,
-        document__in=Document.objects.filter(project=project).held_out(),
+        document__in=project.documents.held_out(),
     )
     mentions = Prediction.objects.filter(lane=Prediction.Lane.MENTION).select_related("label")
     accepted = Mention.objects.accepted().select_related("label")
     for tagging in taggings.select_related("document").prefetch_related(
         Prefetch("predictions", mentions), Prefetch("document__mentions", accepted)
     ):
-        true = {(m.start, m.end): m.label for m in gold.mentions_of(tagging.document)}
+        true = {(m.start, m.end): m.label for m in sorted(gold.mentions_of(tagging.document))}
         for p in tagging.predictions.all():
             right = true.get((p.start, p.end), schema.NO_ENTITY)
             said = answers.get((tagging.document_id, p.start, p.end))
@@ -105,9 +106,10 @@ def audited(job: Job, turns: frontier.Turns) -> Iterator[schema.Audited]:
     project = job.project
     if (job.version, job.method) != (project.serving, project.method):
         return
+    threshold = project.threshold()
     documents = gold.documents(project, Document.Split.DEV)
     while batch := list(islice(documents, suggestions.BATCH)):
-        known = evidence.gather(project, [document.pk for document in batch])
+        known = evidence.gather(project, [document.pk for document in batch], threshold)
         for document in batch:
             spans = [k.span for k in known.get(document.pk, [])]
             read = turns.read.get(document.pk, [])
@@ -120,7 +122,7 @@ def candidates_of(job: Job) -> Iterator[schema.CandidateOutcome]:
         lane=Prediction.Lane.CANDIDATE,
         tagging__version=job.version,
         tagging__method=job.method,
-        tagging__document__in=Document.objects.filter(project=job.project).held_out(),
+        tagging__document__in=job.project.documents.held_out(),
     )
     accepted = Mention.objects.accepted().filter(
         document=OuterRef("tagging__document"), start=OuterRef("start"), end=OuterRef("end")

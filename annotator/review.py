@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from itertools import pairwise
+from datetime import timedelta
+from functools import partial
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from . import gold
-from .models import Correction, Document, Label, Mention, User
+from .decisions import ACTIONS, Action, Decision, Refused, Stale
+from .markup import Markup
+from .models import Correction, Document, Mention, User
+from .recording import correction_of
+from .submitting import confirm
 from .suggestions import weigh
+from .undoing import undo
 
-Action = Correction.Action
-ACTIONS = [action.value for action in Action if action != Action.SUBMIT]
 CHANGES = [
     *("version", "needs_count", "priority"),
     *("status", "split", "reviewed_by", "reviewed_at"),
@@ -23,226 +26,223 @@ CHANGES = [
 """The fields of a document that decisions change; its text, which may be long, is not written."""
 
 
-class Stale(Exception):
-    """The document moved on since the page was read; `version` is where it is now."""
+@dataclass
+class Outcome:
+    """What became of decisions: the document as it is now, and what was recorded of them."""
 
-    def __init__(self, version: int) -> None:
-        super().__init__(
-            "This document changed since you opened it; it was loaded again. "
-            "Please decide once more."
-        )
-        self.version = version
-
-
-class Refused(ValidationError):
-    """A decision that cannot be; the message says why."""
+    document: Document
+    corrections: list[Correction]
+    touched: Collection[int]
+    """The ids of mentions that they changed, brought or took away."""
+    markup: Markup | None = None
+    """The mentions as they are now; None where all was recorded before."""
 
 
-@dataclass(frozen=True)
-class Decision:
-    """One decision as the client sends it. `id` is the client's: sent twice, recorded once.
+def decide_all(
+    document: Document,
+    user: User,
+    version: int | None,
+    step: uuid.UUID,
+    decisions: Collection[Decision],
+) -> Outcome:
+    """Carries out all of `decisions`, in order, or none: in one transaction, as one step of the
+    document's version. Those that are recorded already are passed over.
 
-    `mention` is the mention decided about (all actions but add); `start`, `end` are code points
-    (resize, add); `label` is a label's name (relabel, add; optional for accept).
+    Raises `Stale` where the document is not at `version` any more (None: whatever it is at),
+    `Refused` where a decision cannot be.
     """
+    with transaction.atomic():
+        locked = _lock(document)
+        known = _recorded(locked, user, decisions)
+        new = [decision for decision in decisions if decision.id not in known]
+        if not new:
+            return Outcome(locked, list(known.values()), _touched_by(known.values()))
+        if version is not None and version != locked.version:
+            raise Stale(locked.version)
+        markup = Markup(locked)
+        done: list[Correction] = []
+        for decision in new:
+            done += _carry_out(Act(markup, user, decision))
+        markup.write()
+        locked.version += 1
+        weigh(locked, markup)
+        locked.save(update_fields=CHANGES)
+        _record(done, step, locked.version)
+    return Outcome(locked, [*known.values(), *done], markup.touched, markup)
 
-    id: uuid.UUID
-    action: str
-    version: int | None = None
-    mention: int | None = None
-    start: int | None = None
-    end: int | None = None
-    label: str | None = None
+
+def rehearse(
+    markup: Markup, user: User, decisions: Iterable[Decision]
+) -> tuple[list[Correction], dict[uuid.UUID, Refused | Stale]]:
+    """Carries out those of `decisions` (none of them an undo) that can be, in order, in memory
+    alone: unsaved corrections, and by the ids of the others why they cannot be."""
+    done: list[Correction] = []
+    refused: dict[uuid.UUID, Refused | Stale] = {}
+    for decision in decisions:
+        try:
+            done += _carry_out(Act(markup, user, decision))
+        except (Refused, Stale) as refusal:
+            refused[decision.id] = refusal
+    return done, refused
 
 
 def decide(document: Document, user: User, decision: Decision) -> Correction:
-    """Records a decision and carries it out, in one transaction.
-
-    Raises `Stale` where the document is not at `decision.version` any more, `Refused` where the
-    decision cannot be.
-    """
-    with transaction.atomic():
-        document = Document.objects.select_for_update().get(pk=document.pk)
-        earlier = Correction.objects.filter(pk=decision.id).first()
-        if earlier is not None:
-            return _same(earlier, document, user)
-        if decision.version is not None and decision.version != document.version:
-            raise Stale(document.version)
-        correction = _carry_out(document, user, decision)
-        _advance(document)
-        correction.document_version = document.version
-        correction.save()
-        return correction
+    """A lone decision, which is a step of its own."""
+    done = decide_all(document, user, decision.version, decision.id, [decision])
+    return next(made for made in done.corrections if made.pk == decision.id)
 
 
 def submit(
     document: Document, user: User, *, id: uuid.UUID, version: int | None = None
 ) -> Document:
-    """Confirms what is left as it is shown, and makes the document gold.
-
-    Suggestions are accepted, maybes rejected, both recorded as confirmed on submit. Raises
-    `Stale`; the same `id` a second time changes nothing.
-    """
-    with transaction.atomic():
-        document = Document.objects.select_for_update().get(pk=document.pk)
-        earlier = Correction.objects.filter(pk=id).first()
-        if earlier is not None:
-            _same(earlier, document, user)
-            return document
-        if version is not None and version != document.version:
-            raise Stale(document.version)
-        _refuse_overlaps(document)
-        done = _confirm(document, user)
-        done.append(Correction(id=id, document=document, author=user, action=Action.SUBMIT))
-        document.status = Document.Status.GOLD
-        document.reviewed_by, document.reviewed_at = user, timezone.now()
-        if document.split == Document.Split.NONE:
-            document.split = gold.split_of(document.sha256)
-        _advance(document)
-        for correction in done:
-            correction.evidence = Correction.Evidence.SUBMIT
-            correction.document_version = document.version
-        Correction.objects.bulk_create(done)
-        return document
+    """Confirms what is left as it is shown, and makes the document gold (`submitting`)."""
+    decision = Decision(id, Action.SUBMIT, version)
+    return decide_all(document, user, version, id, [decision]).document
 
 
-def _refuse_overlaps(document: Document) -> None:
-    """Raises `Refused` where confirming what is shown would make two mentions overlap."""
-    shown = document.mentions.exclude(state=Mention.State.REJECTED).filter(maybe=False)
-    for first, second in pairwise(shown.select_related("label")):
-        if second.start < first.end:
-            texts = [f"“{document.text[m.start : m.end]}” ({m.label})" for m in (first, second)]
-            raise Refused(f"{texts[0]} and {texts[1]} overlap. Reject one of them first.")
+def _lock(document: Document) -> Document:
+    locked: Document = Document.objects.select_for_update().get(pk=document.pk)
+    locked.project = document.project
+    return locked
 
 
-def _confirm(document: Document, user: User) -> list[Correction]:
-    """Makes of each mention that was left alone what it was shown as; unsaved corrections."""
-    left = document.mentions.undecided()
-    done = [
-        _correction(document, user, uuid.uuid4(), Action.REJECT if m.maybe else Action.ACCEPT, m)
-        for m in left
-    ]
-    left.filter(maybe=True).update(state=Mention.State.REJECTED, needs_person=False, maybe=False)
-    left.update(state=Mention.State.ACCEPTED, needs_person=False)
-    return done
+def _recorded(
+    document: Document, user: User, decisions: Collection[Decision]
+) -> dict[uuid.UUID, Correction]:
+    """Those that came before, by their ids."""
+    ids = [decision.id for decision in decisions]
+    if len(set(ids)) < len(ids):
+        raise Refused("Two of these decisions have the same id; give each its own.")
+    if len(ids) > 1 and any(decision.action == Action.UNDO for decision in decisions):
+        raise Refused("To undo is a step of its own; send it alone.")
+    known = Correction.objects.in_bulk(ids)
+    for earlier in known.values():
+        if (earlier.document_id, earlier.author_id) != (document.pk, user.pk):
+            raise Refused("Another decision has this id; send a new one.")
+    return known
 
 
-def _same(earlier: Correction, document: Document, user: User) -> Correction:
-    if (earlier.document_id, earlier.author_id) != (document.pk, user.pk):
-        raise Refused("Another decision has this id; send a new one.")
-    return earlier
+def _touched_by(corrections: Iterable[Correction]) -> set[int]:
+    """Of these and all others of their steps."""
+    steps = {correction.step or correction.pk for correction in corrections}
+    changes = Correction.objects.filter(step__in=steps).values_list("changes", flat=True)
+    images = (image for row in changes for change in row for image in change)
+    return {image["id"] for image in images if image}
 
 
-def _advance(document: Document) -> None:
-    document.version += 1
-    weigh(document)
-    document.save(update_fields=CHANGES)
+def _record(done: list[Correction], step: uuid.UUID, version: int) -> None:
+    now = timezone.now()
+    for place, correction in enumerate(done):
+        correction.step, correction.document_version = step, version
+        correction.created_at = now + timedelta(microseconds=place)
+    Correction.objects.bulk_create(done)
 
 
-def _carry_out(document: Document, user: User, decision: Decision) -> Correction:
-    if decision.action not in ACTIONS:
-        raise Refused(f"“{decision.action}” is no action; use one of {', '.join(ACTIONS)}.")
-    if decision.action == Action.ADD:
-        return _add(document, user, decision)
-    mention = document.mentions.select_related("label").filter(pk=decision.mention).first()
-    if mention is None:
-        raise Stale(document.version)
-    correction = _correction(document, user, decision.id, decision.action, mention)
-    if decision.action == Action.REJECT:
-        _set(mention, Mention.State.REJECTED)
-        return correction
-    _change(document, mention, decision)
-    correction.start, correction.end, correction.label = mention.start, mention.end, mention.label
+# --- One decision ------------------------------------------------------------------------------
+@dataclass
+class Act:
+    """A decision, by whom, and on what."""
+
+    markup: Markup
+    author: User
+    decision: Decision
+
+    @property
+    def span(self) -> tuple[int, int]:
+        start, end, length = self.decision.start, self.decision.end, self.markup.document.length
+        if start is None or end is None:
+            raise Refused("This action needs a start and an end.")
+        if not 0 <= start < end <= length:
+            raise Refused(
+                f"Span {start}–{end} is not inside the text, which has {length} characters."
+            )
+        return start, end
+
+
+def _carry_out(act: Act) -> list[Correction]:
+    """Unsaved corrections: what undoing or submitting did, or the one decision."""
+    action = act.decision.action
+    if action == Action.UNDO:
+        return undo(act.markup, act.author, act.decision)
+    if action == Action.SUBMIT:
+        return confirm(act.markup, act.author, act.decision)
+    if action not in HANDLERS:
+        raise Refused(f"“{action}” is no action; use one of {', '.join(ACTIONS)}.")
+    correction = HANDLERS[action](act)
+    correction.changes = act.markup.take_changes()
+    return [correction]
+
+
+def _add(act: Act) -> Correction:
+    markup, decision = act.markup, act.decision
+    (start, end), label = act.span, markup.label(decision.label)
+    mention = Mention(document=markup.document, start=start, end=end, label=label)
+    mention.source = Mention.Source.PERSON
+    _make_room(markup, mention.key)
+    markup.put(mention, state=Mention.State.ACCEPTED)
+    made = Correction(id=decision.id, document=markup.document, author=act.author)
+    made.action, made.start, made.end, made.label = Action.ADD, start, end, label
+    return made
+
+
+def _reject(act: Act) -> Correction:
+    mention = act.markup.find(act.decision.mention)
+    correction = correction_of(mention, act.author, Action.REJECT, act.decision.id)
+    act.markup.put(mention, state=Mention.State.REJECTED, needs_person=False, maybe=False)
     return correction
 
 
-def _change(document: Document, mention: Mention, decision: Decision) -> None:
-    """Accepts `mention`, with another label or other bounds where the action says so."""
-    if decision.action == Action.RELABEL or (decision.label and decision.action == Action.ACCEPT):
-        label = _label(document, decision.label)
-        if label != mention.label:
-            mention.label, mention.source = label, Mention.Source.PERSON
-    if decision.action == Action.RESIZE:
-        mention.start, mention.end = _span(document, decision)
-        mention.source = Mention.Source.PERSON
-    _make_room(document, mention)
-    _set(mention, Mention.State.ACCEPTED)
-
-
-def _add(document: Document, user: User, decision: Decision) -> Correction:
-    start, end = _span(document, decision)
-    label = _label(document, decision.label)
-    mention = Mention(document=document, start=start, end=end, label=label)
-    mention.source = Mention.Source.PERSON
-    _make_room(document, mention)
-    _set(mention, Mention.State.ACCEPTED)
-    return Correction(
-        id=decision.id,
-        document=document,
-        author=user,
-        action=Action.ADD,
+def _accept(act: Act, *, as_other: bool = False, at_other: bool = False) -> Correction:
+    """Accepts a mention: with the label that is named, `as_other` where one must be, and with the
+    bounds that are given, `at_other` where they must be."""
+    markup, decision = act.markup, act.decision
+    mention = markup.find(decision.mention)
+    correction = correction_of(mention, act.author, Action(decision.action), decision.id)
+    (start, end), label, source = (mention.start, mention.end), mention.label_id, mention.source
+    if as_other or (decision.label and not at_other):
+        label = markup.label(decision.label).pk
+    if at_other:
+        start, end = act.span
+    if at_other or label != mention.label_id:
+        source = Mention.Source.PERSON
+    _make_room(markup, (start, end, label), mention)
+    markup.put(
+        mention,
         start=start,
         end=end,
-        label=label,
+        label_id=label,
+        source=source,
+        state=Mention.State.ACCEPTED,
+        needs_person=False,
+        maybe=False,
     )
+    correction.start, correction.end, correction.label_id = start, end, label
+    return correction
 
 
-def _make_room(document: Document, mention: Mention) -> None:
-    """Drops suggestions and rejected spans that the accepted `mention` takes the place of.
+HANDLERS: dict[str, Callable[[Act], Correction]] = {
+    Action.ACCEPT: _accept,
+    Action.RELABEL: partial(_accept, as_other=True),
+    Action.RESIZE: partial(_accept, at_other=True),
+    Action.REJECT: _reject,
+    Action.ADD: _add,
+}
 
-    Raises `Refused` where it would overlap a mention that a person accepted.
+
+def _make_room(markup: Markup, key: tuple[int, int, int], mine: Mention | None = None) -> None:
+    """Drops suggestions and rejected spans that an accepted mention takes the place of: where
+    mentions may overlap only what is the very same.
+
+    Raises `Refused` where it would be a second time what a person accepted, or overlap it where
+    mentions may not.
     """
-    others = document.mentions.filter(start__lt=mention.end, end__gt=mention.start)
-    others = others.exclude(pk=mention.pk).select_related("label")
-    accepted = others.accepted().first()
-    if accepted is not None:
+    may_overlap = markup.document.project.overlap
+    others = [row for row in markup.within(key[0], key[1]) if row is not mine]
+    others = [row for row in others if row.key == key or not may_overlap]
+    for accepted in (row for row in others if row.state == Mention.State.ACCEPTED):
         raise Refused(
-            f"This overlaps “{document.text[accepted.start : accepted.end]}” "
-            f"({accepted.label.name}), which is decided. Reject that one first."
+            f"This overlaps {markup.told(accepted)}, which is decided. Reject that one first."
         )
-    same = others.filter(start=mention.start, end=mention.end, label=mention.label)
-    (others.undecided() | same).delete()
-
-
-def _set(mention: Mention, state: str) -> None:
-    mention.state, mention.needs_person, mention.maybe = state, False, False
-    mention.save()
-
-
-def _correction(
-    document: Document, user: User, id: uuid.UUID, action: str, mention: Mention
-) -> Correction:
-    """An unsaved correction of `mention` that changes nothing but its state."""
-    return Correction(
-        id=id,
-        document=document,
-        author=user,
-        action=action,
-        start_before=mention.start,
-        end_before=mention.end,
-        label_before_id=mention.label_id,
-        start=mention.start,
-        end=mention.end,
-        label_id=mention.label_id,
-        prediction_id=mention.prediction_id,
-        question_id=mention.question_id,
-    )
-
-
-def _span(document: Document, decision: Decision) -> tuple[int, int]:
-    if decision.start is None or decision.end is None:
-        raise Refused("This action needs a start and an end.")
-    if not 0 <= decision.start < decision.end <= document.length:
-        raise Refused(
-            f"Span {decision.start}–{decision.end} is not inside the text, which has "
-            f"{document.length} characters."
-        )
-    return decision.start, decision.end
-
-
-def _label(document: Document, name: str | None) -> Label:
-    labels = Label.objects.filter(project=document.project_id)
-    label: Label | None = labels.filter(name=name or "").first()
-    if label is None:
-        raise Refused(f"This project has no label “{name or ''}”.")
-    return label
+    for other in others:
+        if other.state == Mention.State.SUGGESTED or other.key == key:
+            markup.drop(other)

@@ -182,7 +182,8 @@ def _no_mentions(project: Project, mentions: list[Span], seed: int) -> Iterator[
 
 def _refused(project: Project) -> Iterator[Span]:
     refusals = (Correction.Action.REJECT, Correction.Action.RESIZE)
-    rows = Correction.objects.filter(document__project=project, action__in=refusals, **_LEARNED)
+    rows = Correction.objects.standing().filter(document__project=project, **_LEARNED)
+    rows = rows.filter(action__in=refusals)
     fields = ("document_id", "document__sha256", "start_before", "end_before")
     for document, sha256, start, end in rows.values_list(*fields):
         yield Span(document, sha256, start, end, schema.NO_ENTITY)

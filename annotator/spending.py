@@ -17,7 +17,7 @@ from mlworker import schema
 from mlworker.llm.prompt import build
 
 from .models import MICROS, LLMCall, Price, Project, Spending
-from .training import Impossible
+from .refusals import Impossible
 
 ANSWER, FRAME = 40, 100
 """Tokens of an answer for each question, and beside them; and of what a server adds to a prompt,
@@ -102,6 +102,13 @@ def _most_tokens(request: schema.AskRequest) -> tuple[int, int]:
         raise Impossible(f"The prompt does not fit: {error}.") from error
     sent = len((messages.system + messages.user).encode())
     return FRAME + sent, most_of_answer(request)
+
+
+def price_of(project: Project) -> Price | None:
+    """What the LLM server that `project` asks takes today; None where it asks none, or nobody
+    entered a price."""
+    paid = project.provider == Project.Provider.OPENAI
+    return Price.on(settings.LLM_MODEL, timezone.localdate()) if paid else None
 
 
 def prices() -> QuerySet[Price]:

@@ -6,6 +6,7 @@ anew. What people decided is not touched, and neither is a span they decided abo
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ from mlworker.schema import Routing
 
 from . import evidence
 from .evidence import Known
-from .models import Document, Label, Mention, Project
+from .models import Correction, Document, Label, Mention, Project
 
 BATCH = 200
 ROWS = 500
@@ -34,12 +35,17 @@ class Basis:
     known: dict[int, list[Known]]
     has_model: bool
     """Without one, a document in which nothing was found has not been read as a whole."""
+    resized: set[tuple[int, Span]] | None = None
+    """Where mentions may overlap: the documents and spans that people gave other bounds."""
 
     @classmethod
     def read(cls, project: Project, documents: Iterable[int]) -> Basis:
         labels = {label.name: label for label in project.labels.all()}
-        known = evidence.gather(project, documents)
-        return cls(evidence.rules(project), labels, known, project.serving is not None)
+        threshold = project.threshold()
+        known = evidence.gather(project, documents, threshold)
+        rules = evidence.rules(project, threshold)
+        resized = _resized(documents) if project.overlap else None
+        return cls(rules, labels, known, project.serving is not None, resized)
 
     def fused(
         self, document: int, among: Callable[[Span], bool] = lambda _: True
@@ -48,6 +54,14 @@ class Basis:
         and what follows from it."""
         known = [k for k in self.known[document] if among((k.span.start, k.span.end))]
         return list(zip(known, fuse([k.span for k in known], self.rules), strict=True))
+
+
+def _resized(documents: Iterable[int]) -> set[tuple[int, Span]]:
+    """What people gave other bounds is not to come back beside what it became."""
+    rows = Correction.objects.standing().filter(document__in=documents)
+    rows = rows.filter(action=Correction.Action.RESIZE)
+    found = rows.values_list("document_id", "start_before", "end_before")
+    return {(document, (start, end)) for document, start, end in found}
 
 
 def refresh_under_review(project: Project) -> None:
@@ -88,6 +102,7 @@ class Changes:
 
     def write(self) -> None:
         Mention.objects.filter(pk__in=self.gone).delete()
+        self._name()
         Mention.objects.bulk_create(self.new, batch_size=ROWS)
         fields = [
             "source",
@@ -101,6 +116,16 @@ class Changes:
         Mention.objects.bulk_update(self.changed, fields, batch_size=ROWS)
         fields = ["version", "status", "needs_count", "priority"]
         Document.objects.bulk_update(self.documents, fields)
+
+    def _name(self) -> None:
+        """Reads the texts of the documents that get new mentions, one at a time."""
+        new = defaultdict(list)
+        for mention in self.new:
+            new[mention.document_id].append(mention)
+        texts = Document.objects.filter(pk__in=new).values_list("pk", "text")
+        for pk, text in texts.iterator(chunk_size=1):
+            for mention in new[pk]:
+                mention.take_form(text)
 
 
 def _rebuild(document: Document, basis: Basis, changes: Changes) -> None:
@@ -140,7 +165,11 @@ def _suggest(document: Document, kept: list[Mention], basis: Basis) -> Iterator[
     refused = {(m.start, m.end) for m in kept if m.state == Mention.State.REJECTED}
 
     def is_open(span: Span) -> bool:
-        return span not in refused and not _overlaps(span, taken)
+        if span in refused:
+            return False
+        if basis.resized is not None:
+            return span not in taken and (document.pk, span) not in basis.resized
+        return not _overlaps(span, taken)
 
     # What is decided is left out before, not after: it must hide nothing that it overlaps.
     for known, fused in basis.fused(document.pk, is_open):
@@ -166,10 +195,12 @@ def _overlaps(span: Span, taken: list[Span]) -> bool:
     return any(span[0] < end and start < span[1] for start, end in taken)
 
 
-def weigh(document: Document) -> None:
-    """Sets what orders the queue, from the stored mentions that need a person (not saved)."""
-    waiting = document.mentions.undecided().filter(needs_person=True).select_related("prediction")
-    _weigh(document, [_doubt(mention) for mention in waiting])
+def weigh(document: Document, mentions: Iterable[Mention] | None = None) -> None:
+    """Sets what orders the queue, from the document's `mentions` with their predictions at hand, or
+    from the stored ones (not saved)."""
+    if mentions is None:
+        mentions = document.mentions.undecided().select_related("prediction")
+    _weigh(document, [_doubt(mention) for mention in mentions if _waits(mention)])
 
 
 def _waits(mention: Mention) -> bool:

@@ -20,11 +20,11 @@ from mlworker import schema
 from mlworker.llm.prompt import built_in
 
 from . import asking, gold, ledger, suggestions, twins
-from .asked import options
-from .models import Chunk, Document, Job, LLMCall, Project, SweptSentence, Tagging
-from .swept import swept_by, whom_sweeps
+from .asked import Asked, options
+from .models import Chunk, Document, Job, Project, SweptSentence, Tagging
+from .refusals import Impossible
+from .swept import swept_by, swept_of, whom_sweeps
 from .tagging import in_pieces
-from .training import Impossible
 
 LONGEST = 4000
 """Characters of a sentence; a longer one is none, and is not sent."""
@@ -184,17 +184,21 @@ def request(chunk: Chunk) -> dict[str, Any]:
     where its budget is spent."""
     project = chunk.job.project
     to = whom_sweeps(project)
-    passages = [
-        schema.Passage(s.pk, s.document.text[s.start : s.end])
-        for s in asking.to_send(chunk, swept_by(project))
-    ]
-    request = replace(ask_to_read(project, passages), chunk=chunk.pk, attempt=chunk.attempts)
+    still = twins.is_among(swept_of(project, to).filter(document__in=_readable(project)))
+    request = replace(
+        ask_to_read(project, to),
+        chunk=chunk.pk,
+        attempt=chunk.attempts,
+        passages=[
+            schema.Passage(s.pk, s.document.text[s.start : s.end])
+            for s in asking.to_send(chunk, swept_of(project, to), still)
+        ],
+    )
     return ledger.open_call(chunk, to, request).to_json()
 
 
-def ask_to_read(project: Project, passages: list[schema.Passage]) -> schema.AskRequest:
-    """What the LLM is sent to have it read these, not of any chunk yet."""
-    to = whom_sweeps(project)
+def ask_to_read(project: Project, to: Asked) -> schema.AskRequest:
+    """What the LLM is sent beside sentences, not of any chunk yet."""
     return schema.AskRequest(
         chunk=0,
         attempt=0,
@@ -202,7 +206,6 @@ def ask_to_read(project: Project, passages: list[schema.Passage]) -> schema.AskR
         model=to.model,
         prompt=built_in(schema.SWEEP_PROMPT),
         labels=options(project),
-        passages=passages,
     )
 
 
@@ -220,27 +223,19 @@ def _write_finds(chunk: Chunk, result: schema.AskResult, *, again: bool) -> list
     """Writes what was found, to twins too; returns what stays open, to be read `again`."""
     names = {label.name for label in chunk.job.project.labels.all()}
     finds = {found.id: found for found in result.finds}
-    call = chunk.calls.filter(attempt=result.attempt).first()
-    rows: list[SweptSentence] = twins.alike(SweptSentence.objects.filter(pk__in=chunk.items))
-    read = [row for row in rows if row.pk in chunk.items and not row.is_answered]
-    for sentence in read:
+
+    def write(sentence: SweptSentence) -> None:
         found = finds.get(sentence.pk, schema.Finds(sentence.pk, None, reason="no answer"))
-        _write_find(sentence, found, call, names, again=again)
-    twins.copy(read, rows)
-    suggestions.refresh(chunk.job.project, twins.save(rows))
-    return [sentence.pk for sentence in read if sentence.state == SweptSentence.State.OPEN]
+        _write_find(sentence, found, names, again=again)
+
+    return asking.write_all(chunk, result.attempt, SweptSentence.objects.all(), write)
 
 
 def _write_find(
-    sentence: SweptSentence,
-    found: schema.Finds,
-    call: LLMCall | None,
-    names: set[str],
-    *,
-    again: bool,
+    sentence: SweptSentence, found: schema.Finds, names: set[str], *, again: bool
 ) -> None:
     states = SweptSentence.State
-    sentence.call, sentence.reason = call, found.reason[:300]
+    sentence.reason = found.reason[:300]
     if found.mentions is None:
         sentence.state = states.OPEN if again else states.UNRESOLVED
         return

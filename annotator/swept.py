@@ -17,7 +17,10 @@ def whom_sweeps(project: Project) -> Asked:
 
 def swept_by(project: Project) -> AskedQuerySet:
     """The sentences given to the LLM that this project asks now."""
-    to = whom_sweeps(project)
+    return swept_of(project, whom_sweeps(project))
+
+
+def swept_of(project: Project, to: Asked) -> AskedQuerySet:
     sentences: AskedQuerySet = SweptSentence.objects.of_prompt(
         to.provider, to.model, to.prompt_version
     )

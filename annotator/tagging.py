@@ -11,7 +11,7 @@ from mlworker import schema
 
 from . import gold, suggestions
 from .models import Chunk, Document, Job, Label, ModelVersion, Prediction, Project, Tagging
-from .training import Impossible
+from .refusals import Impossible
 
 Item = TypeVar("Item")
 

@@ -11,15 +11,12 @@ from mlworker import schema
 
 from . import gold
 from .models import Chunk, Document, Job, ModelVersion, Project, Threshold
+from .refusals import Impossible
 
 FEWEST_DOCUMENTS = 10
 COLD_EVERY = 5
 """One of how many versions begins with the encoder, so that what an earlier one learned from gold
 that was corrected since does not stay for ever."""
-
-
-class Impossible(Exception):
-    """A step cannot start; the message says what is missing and how to get it."""
 
 
 def documents_missing(project: Project) -> int:

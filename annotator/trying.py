@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Exists, OuterRef
 
 from mlworker import schema
 
-from . import gold, linking, shots, twins
-from .asked import asked_of, together, whom_with
-from .models import MICROS, Chunk, Document, Prediction, Project, Prompt, Question, Trial
+from . import asking, gold, linking, shots, twins
+from .asked import asked_of, whom_with
+from .models import MICROS, Chunk, Prediction, Project, Prompt, Question, Trial
 from .models.asking import QuestionQuerySet
-from .tagging import in_pieces
-from .training import Impossible
+from .refusals import Impossible
 
 SPANS = 20
 SEED = 1
@@ -39,7 +37,7 @@ def draw(project: Project, prompt: Prompt) -> Trial:
     _check(project)
     if project.prompt == prompt:
         raise Impossible("This prompt is in use already.")
-    held_out = Document.objects.filter(project=project).held_out()
+    held_out = project.documents.held_out()
     predicted = Prediction.objects.serving(project).filter(tagging__document__in=held_out)
     threshold = project.threshold()
     routed = predicted.routed(threshold.tau) if threshold else predicted.none()
@@ -59,8 +57,7 @@ def draw(project: Project, prompt: Prompt) -> Trial:
 def _check(project: Project) -> None:
     if project.provider == Project.Provider.RECORDED:
         raise Impossible("Recorded answers stay the same whatever the prompt says.")
-    if not project.llm_allowed or not settings.LLM_BASE_URL:
-        raise Impossible("This project asks no LLM. Turn one on in its settings first.")
+    asking.check(project)
 
 
 def prepare(project: Project) -> list[list[int]]:
@@ -72,9 +69,7 @@ def prepare(project: Project) -> list[list[int]]:
         to = whom_with(project, prompt)
         linking.write_questions_about(project, trial.spans.select_related("tagging"), to)
         twins.settle(_of(trial, prompt))
-        waiting = _of(trial, prompt).waiting().order_by("document", "start")
-        different = twins.one_of_each(waiting.values_list("pk", "fingerprint"))
-        pieces += in_pieces(different, together(prompt))
+        pieces += linking.in_requests(_of(trial, prompt), prompt)
     return pieces
 
 

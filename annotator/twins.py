@@ -45,6 +45,11 @@ def alike(rows: AskedQuerySet) -> list[Any]:
     return list(same.select_for_update(no_key=True).order_by("pk"))
 
 
+def is_among(rows: AskedQuerySet) -> Exists:
+    """For a query of the same model: a row, or a twin of it, is one of `rows`."""
+    return Exists(rows.filter(fingerprint=OuterRef("fingerprint")))
+
+
 def copy(answers: Iterable[Any], rows: Sequence[Any]) -> None:
     """Has those of `rows` without an answer take over what became of their twin in `answers`."""
     given = {row.fingerprint: row for row in answers}

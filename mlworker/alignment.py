@@ -14,8 +14,8 @@ from mlworker.segmentation import Sentence, sentences
 @dataclass(frozen=True)
 class Gold:
     """Sentences, and for each its mentions as word spans with their class; `misaligned` counts
-    the mentions that words cannot express; `texts` are the ids of the texts that the sentences
-    stand in, as far as they stand in any."""
+    the mentions that words, each span with one label, cannot express; `texts` are the ids of the
+    texts that the sentences stand in, as far as they stand in any."""
 
     sentences: list[Sentence]
     spans: list[dict[WordSpan, int]]
@@ -51,8 +51,10 @@ def align(texts: Sequence[Text], labels: Sequence[str]) -> Gold:
             first, last = starts.get(mention.start), ends.get(mention.end)
             if first is None or last is None or first[0] != last[0] or last < first:
                 misaligned += 1
-            else:
-                spans[first[0]][first[1], last[1] - first[1]] = numbers[mention.label]
+                continue
+            found, place = spans[first[0]], (first[1], last[1] - first[1])
+            # A span is of one class: where people gave it two labels, the first is learned.
+            misaligned += found.setdefault(place, numbers[mention.label]) != numbers[mention.label]
         gold.sentences.extend(cut)
         gold.spans.extend(spans)
         gold.texts.extend([text.id] * len(cut))

@@ -82,9 +82,7 @@ def _drawn(documents: Sequence[Audited]) -> Sequence[Audited]:
 
 def _linked(documents: Sequence[Audited], labels: Sequence[str]) -> Iterator[Judged]:
     """By the paper's rule, and weighed where there is enough to learn weights from."""
-    known = [as_read(document, 0) for document in documents]
-    rules = crossed(known, labels)
-    asked = sum(_asked(d, r) for d, r in zip(known, rules, strict=True))
+    known, rules, asked = _ruled(documents, labels, 0)
     yield Judged(Route.REPLACE, counts(known, [replace(r, pool=None) for r in rules]), asked)
     if all(r.pool is not None for r in rules):
         yield Judged(Route.POOL, counts(known, rules), asked)
@@ -92,11 +90,18 @@ def _linked(documents: Sequence[Audited], labels: Sequence[str]) -> Iterator[Jud
 
 def _both(documents: Sequence[Audited], labels: Sequence[str], share: float) -> Iterator[Judged]:
     """Weighed, for only so does what was read count; nothing where there is too little to learn."""
-    known = [as_read(document, share) for document in documents]
-    rules = crossed(known, labels)
-    asked = sum(_asked(d, r) for d, r in zip(known, rules, strict=True))
+    known, rules, asked = _ruled(documents, labels, share)
     if all(r.pool is not None for r in rules):
         yield Judged(Route.BOTH, counts(known, rules), asked, share, _read(documents, share))
+
+
+def _ruled(
+    documents: Sequence[Audited], labels: Sequence[str], share: float
+) -> tuple[list[Audited], list[Rules], int]:
+    """What is known with so many percent read, by which rules, and how many questions these ask."""
+    known = [as_read(document, share) for document in documents]
+    rules = crossed(known, labels)
+    return known, rules, sum(_asked(d, r) for d, r in zip(known, rules, strict=True))
 
 
 # --- Learning on one half, judging on the other ------------------------------------------------

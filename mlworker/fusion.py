@@ -210,11 +210,12 @@ def _weighed(span: Evidence, chances: dict[str, float], rules: Rules) -> Fused:
     if rules.pool is None:
         raise ValueError("without a pool nothing is weighed")
     best = max((label for label in chances if label != NO_ENTITY), key=lambda name: chances[name])
-    label = best if 1 - chances[NO_ENTITY] >= rules.pool.cut else None
+    nothing = chances[NO_ENTITY]
+    label = best if 1 - nothing >= rules.pool.cut else None
     right = chances[label or NO_ENTITY]
     if right >= rules.sure:
         return Fused(label, label, _source(span, label), Routing.LLM, right=right)
-    reason = f"{_views(span)} Together: {best} {chances[best]:.0%}, no entity {chances['O']:.0%}."
+    reason = f"{_views(span)} Together: {best} {chances[best]:.0%}, no entity {nothing:.0%}."
     return Fused(label, best, _source(span, best), Routing.HUMAN, reason, right)
 
 

@@ -1,229 +1,581 @@
-// The review page. Every decision is sent at once, one after the other; the answer is the
-// document as it stands then. Without this script the same forms work, one page load each.
+// The review page: one document, its mentions, and what this person decides about them. What is
+// decided shows at once and goes to the server by way of the outbox.
 
-import * as adding from "./adding.js";
+import { combination } from "./combination.js";
+import { colourLabels, lookOf, markOf, showPanel, tagOf } from "./marks.js";
+import { Selecting } from "./selecting.js";
+import { Outbox, Refused, Sheet, isOpen, nameOf, needsPerson, newId, sameSpan } from "./sheet.js";
+import { TextView } from "./text.js";
 
-const state = document.getElementById("state");
-const keys = document.getElementById("keys");
+const HEARTBEAT = 240_000;
+const $ = (id) => document.getElementById(id);
+const read = (id) => JSON.parse($(id).textContent);
+const desk = read("desk");
 const csrf = JSON.parse(document.body.getAttribute("hx-headers"));
-const SILENCE = 20_000;
 
-const page = () => document.getElementById("document");
-const text = () => document.getElementById("text");
-const focused = () => page().dataset.focus;
-const tagOf = (id) => document.getElementById(`m${id}`);
-const needing = () => [...text().querySelectorAll(".mention.needs.last")];
+const labels = desk.labels.map(({ name }) => name);
+const view = new TextView(
+  $("text"),
+  (mention) => markOf(mention, mention === focus),
+  (mention) => tagOf(mention, mention === focus, view.surface(mention.start, mention.end)),
+);
+const address = new URLSearchParams(location.search);
+const asked = Number(address.get("mention"));
+address.delete("mention");
+const search = address.size ? `?${address}` : "";
+let sheet;
+let focus = null;
+let news = "";
 
 // --- Telling ------------------------------------------------------------------------------------
-function tell(kind, words, said = "") {
-  state.dataset.state = kind;
-  state.textContent = words;
-  if (said) document.getElementById("said").textContent = said;
+const say = (words) => ($("said").textContent = words);
+
+function tell(kind, why = "") {
+  const words = { saved: "Saved", saving: "Saving…", kept: `Offline, ${outbox.length} kept` }[kind];
+  $("state").dataset.state = kind;
+  $("retry").hidden = kind !== "kept";
+  if (kind === "kept") $("state").ariaLive = "polite";
+  $("state").textContent = kind === "kept" && navigator.onLine ? `${outbox.length} kept: ${why}` : words;
+}
+
+function warn(words, kind = "error") {
+  $("notice").className = `notice ${kind}`;
+  $("notice").textContent = words;
+  $("notice").hidden = !words;
+}
+
+// --- The server ---------------------------------------------------------------------------------
+/** Answers `{ status, data }`; a page to sign in at is a 401. Raises where nothing comes back. */
+async function call(url, body, silence = 20_000) {
+  const response = await fetch(url, {
+    method: body ? "POST" : "GET",
+    headers: { ...csrf, Accept: "application/json", "Content-Type": "application/json" },
+    body: body && JSON.stringify(body),
+    signal: AbortSignal.timeout(silence),
+  });
+  if (response.redirected) return { status: 401, data: {} };
+  const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
+  return { status: response.status, data: isJson ? await response.json() : {} };
+}
+
+/** What the server answers, or null after telling what went wrong. */
+async function ask(url, body) {
+  try {
+    const { status, data } = await call(url, body);
+    if (status === 200) return data;
+    const signedOut = "You are signed out. Reload the page to sign in.";
+    warn(data.message ?? (status === 401 ? signedOut : `The server said ${status}.`));
+  } catch {
+    warn("No answer from the server. What you decided is kept; try again when the connection is back.");
+  }
+  return null;
 }
 
 // --- Saving -------------------------------------------------------------------------------------
-let busy = false;
-let unsaved = null;
-let waiting = [];
+const decisionsOf = (url) => `${url}decisions/`;
+const isSubmission = ({ decisions }) => decisions[0].action === "submit";
+const isHere = (entry) => entry.url === decisionsOf(sheet.url);
+const versions = new Map();
+const submissions = [];
 
-function newId() {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+/** Sends an act of the outbox: on the version that its document is at as far as this page knows. */
+function post(entry, silence) {
+  const version = (isHere(entry) ? sheet.version : versions.get(entry.url)) ?? entry.version;
+  const decisions = entry.act.decisions.map(({ was, ...decision }) => decision);
+  return call(entry.url, { version, step: entry.act.step, decisions }, silence);
 }
 
-/** Sends a decision; what is typed meanwhile waits its turn. */
-function decide(makeDecision) {
-  if (busy) return void waiting.push(makeDecision);
-  const decision = unsaved ?? makeDecision();
-  if (!decision) return;
-  decision.id ??= newId();
-  decision.version ??= page().dataset.version;
-  send(decision);
-}
-
-async function send(decision) {
-  busy = true;
-  tell("saving", "Saving…");
-  try {
-    const response = await fetch(page().dataset.decide, {
-      method: "POST",
-      headers: { ...csrf, "HX-Request": "true" },
-      body: new URLSearchParams(decision),
-      signal: AbortSignal.timeout(SILENCE),
-    });
-    await settle(response, decision);
-  } catch {
-    keep(decision, "no answer from the server.");
-  } finally {
-    busy = false;
+async function settle(entry, status, data) {
+  if (status === 200) return confirmed(entry, data);
+  if (status === 401 || status === 403) {
+    tell("kept", "you are signed out. Sign in in another tab, then press here");
+    return "wait";
   }
-  const next = waiting.shift();
-  if (next) decide(next);
-}
-
-async function settle(response, decision) {
-  if (response.redirected) return keep(decision, "you are signed out. Sign in in another tab.");
-  if (response.status === 403) return keep(decision, "you were signed out. Reload the page.");
-  if (![200, 409, 422].includes(response.status)) {
-    return keep(decision, `the server said ${response.status}.`);
+  if (status === 409) return stale(entry, data.sheet);
+  const gone = "This document is not there any more.";
+  warn(data.message ?? (status === 404 ? gone : `Not saved: the server said ${status}.`));
+  if (isHere(entry)) {
+    sheet.drop(entry.act);
+    if (data.sheet) sheet.take(data.sheet);
+    show();
   }
-  unsaved = null;
-  replace("document", await response.text());
-  if (!response.ok) waiting = [];
-  if (response.status === 409) tell("failed", "Not saved: the document has changed");
-  else if (response.status === 422) tell("failed", "Not saved");
-  else tell("saved", "Saved", `Saved. ${page().dataset.said}.`);
-  adding.close();
-  show(tagOf(focused()));
+  return "done";
 }
 
-/** Remembers what could not be saved, so that the next key or click sends it first. */
-function keep(decision, why) {
-  unsaved = decision;
-  waiting = [];
-  tell("failed", `Not saved: ${why} Press here to try again`);
+function confirmed(entry, data) {
+  versions.set(entry.url, data.version);
+  if (data.notice) news = data.notice;
+  if (!isHere(entry)) return "done";
+  sheet.confirm(entry.act, data);
+  if (data.sheet) sheet.take(data.sheet);
+  show();
+  if (isSubmission(entry.act)) {
+    submissions.push({ url: sheet.url, step: entry.act.step });
+    showProgress({ submitted: 1, gold: 1, waiting: -1 });
+    setTimeout(openNext);
+  }
+  return "done";
 }
 
-function replace(id, html) {
-  const fresh = new DOMParser().parseFromString(html, "text/html").getElementById(id);
-  if (fresh) document.getElementById(id).replaceWith(document.adoptNode(fresh));
+/** The document moved on. What was decided holds where its mention is as it was; else both sides
+ * are shown and the person chooses. */
+async function stale(entry, fresh) {
+  const here = isHere(entry);
+  versions.set(entry.url, fresh.version);
+  if (here) sheet.take(fresh);
+  if (isSubmission(entry.act)) return unseen(entry, fresh);
+  const now = new Sheet(fresh, desk.may_overlap);
+  if (!now.stillMeant(entry.act)) {
+    const { settled } = await import("./conflict.js");
+    const act = await settled(entry.act, now, $("conflict"));
+    if (here) sheet.replace(entry.act, act);
+    entry.act = act;
+  }
+  if (here) show();
+  return entry.act ? "again" : "done";
 }
 
-state.addEventListener("click", () => unsaved && decide(() => null));
-window.addEventListener("beforeunload", (event) => {
-  if (busy || unsaved) event.preventDefault();
+/** To submit confirms what is shown, and this was never shown. */
+function unseen(entry, fresh) {
+  if (isHere(entry)) {
+    sheet.drop(entry.act);
+    show();
+    warn("This document changed after you opened it, so it is not submitted. Look again, then submit.");
+  } else warn(`“${fresh.name}” changed before it was submitted. Open it again to submit it.`);
+  return "done";
+}
+
+/** Shows what another tab left behind before the server has heard of it. */
+function adopted(entries) {
+  const here = entries.filter(isHere);
+  for (const { act } of here) sheet.enqueue(act);
+  if (here.length) moveTo(first());
+}
+
+const outbox = new Outbox(desk.person, { post, settle, tell, adopted });
+
+// --- One document after the other -----------------------------------------------------------------
+function open(data, { push = true } = {}) {
+  sheet = new Sheet(data, desk.may_overlap);
+  for (const { act } of outbox.waitingFor(decisionsOf(sheet.url))) sheet.enqueue(act);
+  if (push) history.pushState(null, "", sheet.url + search);
+  document.title = `${sheet.name} · ${desk.project}`;
+  $("name").textContent = $("name").title = sheet.name;
+  warn(sheet.lease && !sheet.lease.mine ? `${sheet.lease.by} has this document open too.` : "");
+  view.open(sheet.text);
+  scrollTo(0, 0);
+  focus = sheet.mentions.find(({ id }) => id === asked) ?? first();
+  show();
+}
+
+let opening = false;
+
+async function openNext({ skipped = false } = {}) {
+  if (opening) return; // pressed twice, one document is opened
+  opening = true;
+  const { order, q } = desk;
+  const answer = await ask(desk.next, { after: sheet.id, order, q, skipped });
+  opening = false;
+  if (!answer) return;
+  if (!answer.sheet) return void location.assign(answer.url + search);
+  open(answer.sheet);
+  if (news) warn(news, "info");
+  news = "";
+  reveal();
+  say(`${sheet.name}, ${$("needing").textContent}`);
+}
+
+addEventListener("popstate", async () => {
+  const data = await ask(`${location.pathname}sheet/`);
+  if (data) open(data, { push: false });
 });
 
+// --- Showing ------------------------------------------------------------------------------------
+function show() {
+  focus = focus && (sheet.find(focus) ?? sheet.mentions.find((each) => sameSpan(each, focus)));
+  focus ??= first();
+  keepingFocus(() => view.show(sheet.mentions, (mention) => lookOf(mention) + (mention === focus)));
+  const needing = sheet.mentions.filter(needsPerson).length;
+  const isGold = sheet.status === "gold";
+  $("needing").textContent = needing ? `${needing} need${needing > 1 ? "" : "s"} you` : standing();
+  $("needing").classList.toggle("needing", needing > 0);
+  $("submit").classList.toggle("primary", needing === 0);
+  $("submit").firstChild.textContent = isGold ? "Next document " : "Submit and next ";
+  $("consequence").textContent = consequence();
+  $("undo").disabled = !sheet.undoable.length && !submissions.length;
+  $("redo").disabled = !sheet.redoable.length;
+  $("flag").setAttribute("aria-pressed", String(Boolean(sheet.flagged)));
+  showPanel(sheet, focus, view);
+  showComments();
+  showUnplaced();
+}
+
+/** The mention of a tag; undefined of anything else. */
+const ofTag = (tag) => (tag.matches(".tag") ? sheet.find(tag.closest(".mention").mention) : undefined);
+
+/** Whoever is at a tag stays at that mention, though its tag is drawn anew. */
+function keepingFocus(draw) {
+  const held = ofTag(document.activeElement);
+  draw();
+  if (!held || document.activeElement !== document.body) return;
+  const tags = [...view.root.querySelectorAll(".tag")];
+  tags.find((tag) => sameSpan(tag.closest(".mention").mention, held))?.focus({ preventScroll: true });
+}
+
+/** How the document stands where nobody is needed. */
+function standing() {
+  if (sheet.status === "new") return "No model has read this yet: mark what you find";
+  if (sheet.status !== "gold") return "Nothing here needs you";
+  return sheet.reviewed_by ? `Gold, reviewed by ${sheet.reviewed_by}` : "Gold, came in as gold";
+}
+
+function consequence() {
+  if (sheet.status === "gold") return "What you change here is saved at once and stays gold.";
+  if (!sheet.mentions.length) return "No mentions: submitting says there are none.";
+  const open = sheet.mentions.filter(isOpen);
+  const maybes = open.filter(({ maybe }) => maybe).length;
+  if (!open.length) return "Everything is decided.";
+  const dropped = maybes ? `; ${maybes} unsure “maybe” ${maybes > 1 ? "are" : "is"} dropped` : "";
+  return `Submitting confirms what is left as shown${dropped}.`;
+}
+
+/** What the server said when the page was opened, and what this person did since. */
+function showProgress(since = {}) {
+  for (const [name, count] of Object.entries(since)) desk.progress[name] += count;
+  const { submitted, gold, documents, waiting } = desk.progress;
+  const [mine, done, all, left] = [submitted, gold, documents, Math.max(0, waiting)].map((n) => n.toLocaleString());
+  $("progress").textContent = `${mine} submitted by you today · ${done} of ${all} gold · ${left} waiting`;
+}
+
+function element(name, textContent, properties = {}) {
+  return Object.assign(document.createElement(name), { textContent, ...properties });
+}
+
+function list(section, items) {
+  $(section).hidden = !items.length;
+  $(section).querySelector("ul").replaceChildren(
+    ...items.map((parts) => {
+      const item = document.createElement("li");
+      item.append(...parts);
+      return item;
+    }),
+  );
+}
+
+function showUnplaced() {
+  const named = sheet.status === "gold" ? [] : (sheet.unplaced ?? []);
+  const items = named.map(([words, label]) => [element("q", words, { dir: "auto" }), ` ${label}`]);
+  list("unplaced", items);
+}
+
+function showComments() {
+  const items = (sheet.comments ?? []).map(({ author, start, end, text }) => {
+    const about = start == null ? "" : ` on “${view.surface(start, end)}”`;
+    return [element("strong", author), about, element("p", text, { dir: "auto" })];
+  });
+  list("comments", items);
+}
+
 // --- The mention in focus -----------------------------------------------------------------------
-function show(tag) {
-  if (!tag) return;
-  tag.focus({ preventScroll: true });
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  tag.scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
+const first = () =>
+  sheet.mentions.find(needsPerson) ?? sheet.mentions.find(isOpen) ?? sheet.mentions[0] ?? null;
+
+function moveTo(mention) {
+  if (!mention) return;
+  focus = mention;
+  show();
+  reveal();
 }
 
-let asking = new AbortController();
+function reveal() {
+  if (!focus) return;
+  view.reach(focus.start, focus.end);
+  const tag = view.root.querySelector(".mention.focus > .tag");
+  const isCalm = view.isLong || matchMedia("(prefers-reduced-motion: reduce)").matches;
+  tag?.focus({ preventScroll: true });
+  tag?.scrollIntoView({ block: "nearest", behavior: isCalm ? "auto" : "smooth" });
+}
 
-async function focus(id) {
-  page().dataset.focus = id;
-  for (const mark of text().querySelectorAll(".mention")) {
-    mark.classList.toggle("focus", mark.dataset.mention === id);
-  }
-  for (const tag of text().querySelectorAll(".tag[aria-current]")) tag.removeAttribute("aria-current");
-  tagOf(id)?.setAttribute("aria-current", "true");
-  show(tagOf(id));
-  asking.abort();
-  asking = new AbortController();
+/** The next (or, for -1, previous) mention that needs a person, going round; of all where none
+ * does. */
+function beyond(direction) {
+  const needing = sheet.mentions.filter(needsPerson);
+  const among = needing.length ? needing : sheet.mentions;
+  const order = direction > 0 ? among : among.toReversed();
+  const place = ({ start, end }) => start - end / 1e9;
+  const isBeyond = (each) => direction * (place(each) - place(focus)) > 0;
+  return (focus && order.find(isBeyond)) ?? order[0];
+}
+
+// --- Deciding -----------------------------------------------------------------------------------
+/** What `decisions` did, as it is read out. */
+function whatWasDone([decision, ...others]) {
+  const { action, mention } = decision;
+  if (action === "submit") return "Submitted";
+  if (others.length) return `${others.length + 1} labelled ${decision.label ?? mention.label}`;
+  const { start, end, label } = { ...mention, ...decision };
+  const surface = view.surface(start, end);
+  return action === "reject" ? `${surface}, not ${label}, rejected` : `${surface}, ${label}, decided`;
+}
+
+/** Carries out `decisions` as one act, and moves to what `next` then finds. */
+function decide(decisions, next = () => focus, done = whatWasDone(decisions)) {
+  const withState = (each) => ({ id: newId(), ...each, was: sheet.find(each.mention)?.state });
+  const act = { step: newId(), decisions: decisions.map(withState) };
   try {
-    const url = `${page().dataset.url}?mention=${id}&part=panel`;
-    const { signal } = asking;
-    const response = await fetch(url, { headers: { "HX-Request": "true" }, signal });
-    if (response.ok && !response.redirected) replace("panel", await response.text());
+    sheet.carryOut(act);
   } catch (error) {
-    if (error.name !== "AbortError") tell("failed", "The details did not load: no connection");
+    if (!(error instanceof Refused)) throw error;
+    return warn(error.message);
   }
+  warn("");
+  outbox.put(decisionsOf(sheet.url), act, sheet.version);
+  focus = next() ?? focus;
+  show();
+  reveal();
+  say(`${done}. ${$("needing").textContent}.`);
 }
 
-/** To the next (or, for -1, previous) mention that needs a person; of all where none does. */
-function step(direction) {
-  const needed = needing();
-  const marks = needed.length ? needed : [...text().querySelectorAll(".mention.last")];
-  if (!marks.length) return;
-  const all = [...text().querySelectorAll(".mention.last")];
-  const here = all.findIndex((mark) => mark.dataset.mention === focused());
-  const order = direction > 0 ? marks : marks.toReversed();
-  const beyond = (mark) => direction * (all.indexOf(mark) - here) > 0;
-  focus((order.find(beyond) ?? order[0]).dataset.mention);
+function onFocus(decision) {
+  if (focus) decide([{ mention: nameOf(focus), ...decision }], () => beyond(1));
 }
 
-// The page opens at what is in focus, without taking the keyboard's place.
-text().querySelector(".mention.focus")?.scrollIntoView({ block: "nearest" });
-
-// --- Keys ---------------------------------------------------------------------------------------
-const SETTLED = { accept: "accepted", reject: "rejected" };
-
-/** Accepts or rejects what is in focus; what is so already is passed over. */
-const onMention = (action) => () => {
-  const id = focused();
-  if (!id) return null;
-  const settled = tagOf(id).parentElement.classList.contains(SETTLED[action]);
-  return settled ? step(1) : { action, mention: id };
-};
+/** What is so already is passed over. */
+const settleAs = (action, state) => () =>
+  focus?.state === state ? moveTo(beyond(1)) : onFocus({ action });
 
 function label(name) {
   if (!name) return;
-  if (adding.isOpen()) return adding.choose(name);
-  decide(() => {
-    const id = focused();
-    if (!id) return null;
-    if (tagOf(id).parentElement.dataset.label === name) return onMention("accept")();
-    return { action: "relabel", mention: id, label: name };
-  });
+  if (selecting.isOpen) selecting.choose(name);
+  else if (focus?.label === name) ACTS.accept();
+  else onFocus({ action: "relabel", label: name });
 }
 
-function submit() {
-  if (busy) return void waiting.push(() => void submit());
-  const form = document.getElementById("submit");
-  if (form) form.requestSubmit();
-  else document.getElementById("next")?.click();
+/** Takes what the LLM (or the local model) says of the mention: "O" is that it is none. */
+function take(said) {
+  if (said === "O") ACTS.reject();
+  else label(said);
 }
 
-const KEYS = {
-  a: () => decide(onMention("accept")),
-  x: () => decide(onMention("reject")),
-  j: () => step(1),
-  k: () => step(-1),
-  ArrowDown: () => step(1),
-  ArrowUp: () => step(-1),
-  n: adding.begin,
-  "?": () => keys.showModal(),
-  Escape: adding.cancel,
+const resize = (edge, direction, granularity) => () => {
+  if (!focus) return;
+  const { start, end } = focus;
+  const span = { start, end, [edge]: view.edge(focus[edge], direction, granularity, edge) };
+  if (span.start >= span.end || sameSpan(span, focus)) return;
+  const name = { ...span, label: focus.label };
+  decide([{ action: "resize", mention: nameOf(focus), ...span }], () => sheet.find(name));
 };
 
-function typing(event) {
+function everywhere() {
+  if (!focus || focus.state === "rejected") return;
+  const accept = isOpen(focus) ? [{ action: "accept", mention: nameOf(focus) }] : [];
+  const places = [...view.occurrences(view.surface(focus.start, focus.end))];
+  const others = places.flatMap(([start, end]) => labelling(start, end, focus) ?? []);
+  if (!others.length) return say("It stands nowhere else.");
+  decide([...accept, ...others], () => beyond(1));
+}
+
+/** The decision that makes `[start, end)` what `model` is; null where it is, or may not be. */
+function labelling(start, end, model) {
+  const beside = sheet.mentions.filter((each) => each.start < end && start < each.end);
+  const there = beside.find((each) => sameSpan(each, { start, end }));
+  const isTaken = beside.some(({ state }) => state === "accepted");
+  if (start === model.start || isTaken) return null;
+  if (!there) return { action: "add", start, end, label: model.label };
+  if (there.label === model.label) return { action: "accept", mention: nameOf(there) };
+  return { action: "relabel", mention: nameOf(there), label: model.label };
+}
+
+const add = ({ start, end, label: name }) =>
+  decide([{ action: "add", start, end, label: name }], () => sheet.find({ start, end, label: name }));
+
+function submit() {
+  if (sheet.pending.some(isSubmission)) return;
+  if (sheet.status === "gold") openNext();
+  else decide([{ action: "submit" }]);
+}
+
+function undo() {
+  const step = sheet.undoable.at(-1);
+  if (step) decide([{ action: "undo", of: step }], undefined, "Undone");
+  else if (submissions.length) undoSubmission(submissions.pop());
+}
+
+/** Takes back the submission of an earlier document and opens it again. */
+async function undoSubmission({ url, step }) {
+  const act = { step: newId(), decisions: [{ id: newId(), action: "undo", of: step }] };
+  outbox.put(decisionsOf(url), act, versions.get(decisionsOf(url)));
+  await outbox.flush();
+  const data = await ask(`${url}sheet/`);
+  if (!data) return;
+  showProgress({ submitted: -1, gold: -1, waiting: 1 });
+  open(data);
+}
+
+function redo() {
+  const step = sheet.redoable.at(-1);
+  if (step) decide([{ action: "undo", of: step }], undefined, "Done again");
+}
+
+async function flag() {
+  const answer = await ask(`${sheet.url}flag/`, { flagged: !sheet.flagged });
+  if (!answer) return;
+  sheet.flagged = answer.flagged;
+  show();
+  say(sheet.flagged ? "Flagged." : "Flag taken away.");
+}
+
+// --- Comments and guidelines ----------------------------------------------------------------------
+function comment() {
+  const about = focus ? `About “${view.surface(focus.start, focus.end)}”` : "About the document";
+  $("comment-about").textContent = about;
+  $("comment").showModal();
+}
+
+$("comment").addEventListener("submit", async (event) => {
+  if (event.submitter?.value !== "save") return;
+  event.preventDefault();
+  const field = $("comment-text");
+  const { start = null, end = null } = focus ?? {};
+  const answer = await ask(`${sheet.url}comments/`, { id: newId(), text: field.value, start, end });
+  if (!answer) return;
+  field.value = "";
+  $("comment").close();
+  sheet.comments = answer.comments;
+  show();
+});
+
+async function guidelines() {
+  if (!$("guidelines")) {
+    const response = await fetch(desk.guidelines, { headers: { "HX-Request": "true" } });
+    const parsed = new DOMParser().parseFromString(await response.text(), "text/html");
+    document.body.append(document.adoptNode(parsed.getElementById("guidelines")));
+  }
+  $("guidelines").showModal();
+}
+
+// --- Keys ---------------------------------------------------------------------------------------
+const ACTS = {
+  accept: settleAs("accept", "accepted"),
+  reject: settleAs("reject", "rejected"),
+  skip: () => moveTo(beyond(1)),
+  next: () => moveTo(beyond(1)),
+  previous: () => moveTo(beyond(-1)),
+  start_left: resize("start", -1, "word"),
+  start_right: resize("start", 1, "word"),
+  end_left: resize("end", -1, "word"),
+  end_right: resize("end", 1, "word"),
+  start_left_char: resize("start", -1, "grapheme"),
+  start_right_char: resize("start", 1, "grapheme"),
+  end_left_char: resize("end", -1, "grapheme"),
+  end_right_char: resize("end", 1, "grapheme"),
+  take_llm: () => take(focus?.llm),
+  take_model: () => take(focus?.local),
+  add: () => selecting.begin(focus?.start ?? 0),
+  everywhere,
+  comment,
+  flag,
+  submit,
+  skip_document: () => openNext({ skipped: true }),
+  undo,
+  redo,
+  search: () => $("q").focus(),
+  guidelines,
+  help: () => $("keys").showModal(),
+  retry: () => outbox.flush(),
+};
+
+const { keys: bindings, single_keys: mayBeSingle } = desk.bindings;
+const actionOf = new Map(
+  Object.entries(bindings).flatMap(([action, combos]) => combos.map((combo) => [combo, action])),
+);
+
+/** Which label a digit gives, Shift for the second ten; null for other keys. */
+function digitOf({ code, shiftKey, ctrlKey, altKey, metaKey }) {
+  const [, digit] = /^(?:Digit|Numpad)(\d)$/.exec(code) ?? [];
+  if (!digit || ctrlKey || altKey || metaKey) return null;
+  return ((Number(digit) + 9) % 10) + (shiftKey ? 10 : 0);
+}
+
+function isTyping(event) {
   const field = event.target.closest("input, textarea, select, [contenteditable]");
-  return event.isComposing || event.keyCode === 229 || field || keys.open;
+  return event.isComposing || event.keyCode === 229 || field || document.querySelector("dialog[open]");
 }
 
 function handled(event) {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return submit(), true;
-  if (event.ctrlKey || event.metaKey || event.altKey) return false;
-  if (adding.contains(event.target) && event.key === "Enter") return false;
-  if (adding.pickingKey(event)) return true;
-  if (event.shiftKey && event.key.startsWith("Arrow")) return false;
-  if (/^[0-9]$/.test(event.key)) return label(adding.labels[(Number(event.key) + 9) % 10]), true;
-  const act = KEYS[event.key];
-  act?.();
-  return Boolean(act);
+  const combo = combination(event);
+  if (!combo) return false;
+  if (selecting.contains(event.target) && combo === "Enter") return false;
+  if (combo === "Escape") return cancel(), true;
+  if (!combo.includes("Ctrl") && selecting.pickingKey(event)) return true;
+  if (combo === "Enter" && event.target.matches(".tag")) return clickMark(event.target), true;
+  const presses = /^(Space|Enter)$/.test(combo) && event.target.closest("button:not(.tag), a, summary");
+  if (presses || (!mayBeSingle && !/Ctrl|Arrow/.test(combo))) return false;
+  const digit = digitOf(event);
+  const action = actionOf.get(combo);
+  if (!action && digit === null) return false;
+  // Keys act on the mention that Tab led to, though nobody chose it by Enter.
+  const there = ofTag(event.target);
+  if (there && there !== focus) moveTo(there);
+  if (action) ACTS[action]();
+  else label(labels[digit]);
+  return true;
+}
+
+function cancel() {
+  const hadFocus = selecting.contains(document.activeElement);
+  selecting.cancel();
+  if (hadFocus) reveal();
 }
 
 document.addEventListener("keydown", (event) => {
-  if (!typing(event) && handled(event)) event.preventDefault();
+  if (!isTyping(event) && handled(event)) event.preventDefault();
 });
+
+/** Shows the keys where they work, as this person has them. */
+function showKeys() {
+  const caps = { Ctrl: "Ctrl", ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→", Enter: "↵" };
+  const cap = (combo) => combo.split("+").map((key) => caps[key] ?? key).join(" ");
+  for (const place of document.querySelectorAll("[data-key]")) {
+    const [combo] = bindings[place.dataset.key] ?? [];
+    place.textContent = combo ? cap(combo) : "";
+    place.hidden = !combo || (!mayBeSingle && !combo.includes("Ctrl"));
+  }
+  for (const place of document.querySelectorAll("[data-keys]")) {
+    const combos = bindings[place.dataset.keys] ?? [];
+    place.replaceChildren(...combos.flatMap((combo) => [element("kbd", cap(combo)), " "]));
+  }
+}
 
 // --- Mouse and touch ----------------------------------------------------------------------------
-document.addEventListener("click", (event) => {
-  const mark = event.target.closest(".mention");
-  if (!mark || !text().contains(mark) || !window.getSelection().isCollapsed) return;
-  event.preventDefault();
-  focus(mark.dataset.mention);
+const selecting = new Selecting(view, $("label-menu"), { onAdd: add, say });
+
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("button[data-act], button[data-label]");
+  if (button?.dataset.act) ACTS[button.dataset.act]();
+  else if (button) label(button.dataset.label);
+  else clickMark(target);
 });
 
-adding.listen((chosen) => decide(() => ({ action: "add", ...chosen })));
+function clickMark(target) {
+  const mark = target.closest(".mention");
+  const isSelecting = !target.closest(".tag, .drop") && !getSelection().isCollapsed;
+  const mention = mark && !isSelecting && sheet.find(mark.mention);
+  if (!mention) return;
+  moveTo(mention);
+  if (target.closest(".drop")) ACTS.reject();
+}
 
-document.addEventListener("submit", (event) => {
-  if (event.target.matches("[data-decision]")) {
-    event.preventDefault();
-    const given = Object.fromEntries(new FormData(event.target, event.submitter));
-    const { action, mention, label: name } = given;
-    decide(() => (action === "relabel" ? { action, mention, label: name } : { action, mention }));
-  } else if (event.target.id === "submit" && (busy || unsaved)) {
-    event.preventDefault();
-    if (unsaved) decide(() => null);
-    else submit();
-  }
+addEventListener("beforeunload", (event) => {
+  if (outbox.length) event.preventDefault();
 });
+setInterval(() => {
+  if (!document.hidden) call(`${sheet.url}lease/`, {}).catch(() => {});
+}, HEARTBEAT);
+
+colourLabels(desk.labels);
+showKeys();
+open(read("sheet"), { push: false });
+view.root.querySelector(".mention.focus")?.scrollIntoView({ block: "nearest" });
+showProgress();
+outbox.adopt();

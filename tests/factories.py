@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from datetime import date
 from typing import Any
 
 from django.utils import timezone
@@ -18,6 +19,7 @@ from annotator.models import (
     Mention,
     ModelVersion,
     Prediction,
+    Price,
     Project,
     Prompt,
     Question,
@@ -30,6 +32,9 @@ from annotator.suggestions import weigh
 from mlworker import schema
 
 PASSWORD = "correct horse battery"
+MODEL = "big-model"
+"""The LLM of those tests that have a server set up."""
+
 LABELS = ("person", "place", "group")
 _numbers = itertools.count(1)
 
@@ -196,17 +201,25 @@ def make_swept_sentence(
     return SweptSentence.objects.create(document=document, found=named, **fields)
 
 
+def make_price(**fields: Any) -> Price:
+    """Of `MODEL`, a million tokens of prompt and of answer for 200 and 400."""
+    fields = {"model": MODEL, "since": date(2020, 1, 1), "prompt": 200, "completion": 400} | fields
+    return Price.objects.create(**fields)
+
+
 def make_mention(document: Document, surface: str, label: str, **fields: Any) -> Mention:
     """A mention of the first `surface` in the text; a suggestion unless `fields` say more."""
     start = document.text.index(surface)
     fields = {"source": Mention.Source.LOCAL} | fields
-    mention = Mention.objects.create(
+    mention = Mention(
         document=document,
         start=start,
         end=start + len(surface),
         label=document.project.labels.get(name=label),
         **fields,
     )
+    mention.take_form(document.text)
+    mention.save()
     if document.status != Document.Status.GOLD:
         document.status = Document.Status.TAGGED
     weigh(document)

@@ -67,7 +67,8 @@ def test_web_process_loads_no_ml_library(tmp_path: Path) -> None:
 
 
 def test_what_pages_share_with_workers_needs_the_standard_library_alone() -> None:
-    code = "import mlworker.schema, mlworker.llm.prompt, sys; print(*sys.modules)"
+    shared = "mlworker.schema, mlworker.evidence, mlworker.fusion, mlworker.llm.prompt"
+    code = f"import {shared}, sys; print(*sys.modules)"
     command = [sys.executable, "-S", "-c", code]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr

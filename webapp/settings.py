@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -96,6 +97,7 @@ DATABASES = {
     "default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'spanlight.sqlite3'}"),
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["ENGINE"] = "webapp.sqlite3"
     # IMMEDIATE, because a transaction that reads first and writes later fails under WAL as soon
     # as two processes do it at once. FULL, because "saved" means on disk.
     DATABASES["default"]["OPTIONS"] = {
@@ -103,12 +105,25 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
+    # Kept open: the last to close one writes the whole log back into the file, ten fsyncs that
+    # would come after every request.
+    DATABASES["default"].setdefault("CONN_MAX_AGE", None)
 else:
     DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
 # --- Language, time, files ---------------------------------------------------------------------
 LANGUAGE_CODE = "en"
+LANGUAGES = [
+    ("en", "English"),
+    ("en-au", "English (Australia)"),
+    ("en-ca", "English (Canada)"),
+    ("en-gb", "English (United Kingdom)"),
+    ("en-ie", "English (Ireland)"),
+]
+"""The browser's language chooses among these, so dates are written as its reader does. A language
+belongs here only once the whole interface speaks it: Django's own words alone would be half of it,
+and numbers in attributes (`<meter value>`) must be kept from its decimal comma first."""
 TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 STATIC_ROOT = env("STATIC_ROOT", default=str(DATA_DIR / "static"))

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from annotator import pipeline, review
+from annotator.decisions import ACTIONS, Decision
 from annotator.models import Correction, Document
 
 from .access import find_document, read_document, user_of
@@ -30,7 +31,7 @@ class SubmissionSerializer(Strict):
 
 
 class DecisionSerializer(SubmissionSerializer):
-    action = serializers.ChoiceField(review.ACTIONS)
+    action = serializers.ChoiceField(ACTIONS)
     mention = serializers.IntegerField(
         min_value=1, required=False, help_text="What you decide about; all actions but add."
     )
@@ -71,7 +72,7 @@ class DecisionsView(APIView):
         """Decides about one mention. 200 instead of 201 where this id was recorded before; 409
         where the document has moved on, with the version that it is at."""
         document = find_document(request, slug, pk)
-        decision = review.Decision(**read_body(request, DecisionSerializer))
+        decision = Decision(**read_body(request, DecisionSerializer))
         status = _status(request, decision.id)
         review.decide(document, user_of(request), decision)
         return Response(DecidedSerializer(read_document(request, slug, pk)).data, status)

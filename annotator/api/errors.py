@@ -9,10 +9,10 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
+from annotator.decisions import Stale
 from annotator.formats.records import FormatError
 from annotator.importing import Duplicate
-from annotator.pipeline import Busy, Impossible
-from annotator.review import Stale
+from annotator.refusals import Busy, Impossible
 
 CONFLICTS = (Stale, Busy, Duplicate)
 REFUSALS = (FormatError, Impossible, SuspiciousOperation)

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotator import pipeline
+from annotator import pipeline, steps
 from annotator.models import Job, Project
 from annotator.models.jobs import JobQuerySet
 
@@ -93,7 +93,7 @@ class JobsView(ListAPIView[Job]):
         """Starts a step of the loop; 409 where one of its kind is running. To have sentences read
         (`sweep`) before there is a model, where they are is found first (`split`)."""
         project = find_managed(request, slug)
-        kind = pipeline.first_step(project, read_body(request, NewJobSerializer)["kind"])
+        kind = steps.first_step(project, read_body(request, NewJobSerializer)["kind"])
         job = pipeline.start(project, kind, user_of(request))
         return Response(JobSerializer(_find(request, project, job.pk)).data, 201)
 

@@ -40,7 +40,9 @@ class FiguresSerializer(serializers.Serializer[ProjectFigures]):
     )
     mentions_needing_people = serializers.IntegerField()
     mentions = serializers.IntegerField(help_text="Mentions of gold.")
-    corrections = serializers.IntegerField(help_text="Not counting those made by submitting.")
+    corrections = serializers.IntegerField(
+        help_text="Not counting those undone or made by submitting."
+    )
     asked = serializers.IntegerField(help_text="Spans that the LLM was asked about.")
     answered = serializers.IntegerField()
     unresolved = serializers.IntegerField()
@@ -69,6 +71,7 @@ class ProjectSerializer(ProjectRowSerializer):
             "language",
             "guidelines",
             "labels",
+            "overlap",
             "head",
             "candidates_per_100",
             "questions_per_100",

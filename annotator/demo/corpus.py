@@ -62,8 +62,8 @@ def labels() -> list[Label]:
 
 
 def guidelines() -> str:
-    """The demo project's annotation guidelines, in Markdown."""
-    return (FOLDER / "guidelines.md").read_text(encoding="utf-8")
+    """The demo project's annotation guidelines, in plain text."""
+    return (FOLDER / "guidelines.txt").read_text(encoding="utf-8")
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str, str]]:

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from annotator import chunks, training
-from annotator.models import Document, Import, Job, Mention, Project, User
+from annotator.models import Document, Import, Job, Label, Mention, Project, User
 from annotator.projects import create_project
 from mlworker import schema
 
@@ -55,14 +55,14 @@ def _add_documents(project: Project, texts: list[corpus.DemoText]) -> None:
     Document.objects.bulk_create(documents)
     labels = {label.name: label for label in project.labels.all()}
     Mention.objects.bulk_create(
-        Mention(
-            document=document,
-            start=mention.start,
-            end=mention.end,
-            label=labels[mention.label],
-            state=Mention.State.ACCEPTED,
-            source=Mention.Source.IMPORT,
-        )
+        _mention(document, mention, labels[mention.label])
         for document, text in zip(documents, texts, strict=True)
         for mention in text.mentions
     )
+
+
+def _mention(document: Document, given: schema.Mention, label: Label) -> Mention:
+    mention = Mention(document=document, start=given.start, end=given.end, label=label)
+    mention.state, mention.source = Mention.State.ACCEPTED, Mention.Source.IMPORT
+    mention.take_form(document.text)
+    return mention

@@ -146,7 +146,7 @@ def _read_tag(tag: str, line: int) -> tuple[str, str]:
         raise FormatError(
             f"the tag {tag!r:.60} is neither O nor B-, I-, E- or S- with a label",
             line=line,
-            remedy="Check the line, or name the column that holds the tags.",
+            remedy="Check the line, and whether the last column of the file holds the tags.",
         )
     return match[1], match[2]
 

@@ -13,8 +13,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from annotator import foreground, pipeline
+from annotator import foreground, steps
 from annotator.models import Job, Project
+from annotator.refusals import Busy, Impossible
 
 
 class DatabaseCommand(BaseCommand):
@@ -53,7 +54,7 @@ class ProjectCommand(DatabaseCommand):
         """Runs one step of the loop here, showing progress on stderr."""
         try:
             job = foreground.run_here(project, kind, Meter(), cold=cold)
-        except (pipeline.Busy, pipeline.Impossible, ValidationError) as error:
+        except (Busy, Impossible, ValidationError) as error:
             raise CommandError(str(error)) from error
         self.stderr.write("")
         if job.is_paused:
@@ -73,7 +74,7 @@ class ProjectCommand(DatabaseCommand):
         while step is not None:
             job = self.run_step(project, step)
             job.follow = True
-            step = pipeline.follow_up(job)
+            step = steps.follow_up(job)
 
     def answer(self, figures: dict[str, Any], options: dict[str, Any]) -> None:
         """Prints `figures`: one JSON object on stdout, or a line for people."""

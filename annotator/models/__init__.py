@@ -9,6 +9,7 @@ from .pace import Pace
 from .people import SignInLink, User
 from .projects import Label, Membership, Project
 from .prompts import Prompt, Trial
+from .reviewing import Comment, Lease
 from .spending import MICROS, Price, Spending
 from .sweeping import SweptSentence
 
@@ -16,12 +17,14 @@ __all__ = [
     "MICROS",
     "AppendOnlyError",
     "Chunk",
+    "Comment",
     "Correction",
     "Document",
     "Import",
     "Job",
     "LLMCall",
     "Label",
+    "Lease",
     "Membership",
     "Mention",
     "ModelVersion",

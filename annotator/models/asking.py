@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Self
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import F, OuterRef, Q
@@ -36,6 +36,7 @@ class LLMCall(models.Model):
     prompt_version = models.CharField(max_length=40)
     state = models.CharField(max_length=8, choices=State, default=State.SENT)
     questions_count = models.PositiveSmallIntegerField()
+    """Of sentences, where these were to be read."""
     prompt_tokens = models.PositiveIntegerField(default=0)
     completion_tokens = models.PositiveIntegerField(default=0)
     micros = models.BigIntegerField(default=0)
@@ -82,7 +83,7 @@ class LLMCall(models.Model):
 
 
 class AskedQuerySet(ProjectScopedQuerySet):
-    """Of questions, and of sentences that an LLM reads."""
+    """Of what is `AskedOnce`."""
 
     project_path = "document__project"
 
@@ -90,10 +91,48 @@ class AskedQuerySet(ProjectScopedQuerySet):
         return self.filter(provider=provider, model=model, prompt_version=prompt_version)
 
     def answered(self) -> Self:
-        return self.filter(state=Question.State.ANSWERED)
+        return self.filter(state=AskedOnce.State.ANSWERED)
 
     def waiting(self) -> Self:
-        return self.filter(state=Question.State.OPEN)
+        return self.filter(state=AskedOnce.State.OPEN)
+
+
+class AskedOnce(models.Model):
+    """What is put to one LLM with one prompt, once: a question, or a sentence to be read."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        ANSWERED = "answered"
+        UNRESOLVED = "unresolved"
+
+    ANSWER: ClassVar[tuple[str, ...]]
+    """The fields that say what became of it."""
+
+    provider = models.CharField(max_length=20)
+    model = models.CharField(max_length=100)
+    prompt_version = models.CharField(max_length=40)
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    reason = models.CharField(max_length=300, blank=True)
+    """Why there is no answer, in plain words."""
+    fingerprint = models.CharField(max_length=64, db_index=True)
+    """Of what is sent and to whom: twins have the same, and the same answer (`twins`)."""
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_open(self) -> bool:
+        return self.state == AskedOnce.State.OPEN
+
+    @property
+    def is_answered(self) -> bool:
+        return self.state == AskedOnce.State.ANSWERED
+
+    def take(self, twin: Self) -> None:
+        """Takes over what became of `twin` (not saved)."""
+        for name in self.ANSWER:
+            setattr(self, name, getattr(twin, name))
 
 
 class QuestionQuerySet(AskedQuerySet):
@@ -104,34 +143,20 @@ class QuestionQuerySet(AskedQuerySet):
         )
 
 
-class Question(models.Model):
-    """One span put to one LLM with one prompt, once: its answer serves every model version."""
-
-    class State(models.TextChoices):
-        OPEN = "open"
-        ANSWERED = "answered"
-        UNRESOLVED = "unresolved"
+class Question(AskedOnce):
+    """One span; its answer serves every model version."""
 
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="questions")
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
     sentence_start = models.PositiveIntegerField()
     sentence_end = models.PositiveIntegerField()
-    provider = models.CharField(max_length=20)
-    model = models.CharField(max_length=100)
-    prompt_version = models.CharField(max_length=40)
-    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     answer = models.CharField(max_length=64, blank=True)
     """A label's name or "O"; empty unless the state is `answered`."""
     probability = models.FloatField(null=True)
     probabilities = models.JSONField(null=True)
     """That of every option, by label name or "O", where the LLM gave them; they make 1."""
-    reason = models.CharField(max_length=300, blank=True)
-    """Why there is no answer, in plain words."""
     call = models.ForeignKey(LLMCall, null=True, on_delete=models.SET_NULL, related_name="answers")
-    fingerprint = models.CharField(max_length=64, db_index=True)
-    """Of what is sent and to whom: twins have the same, and the same answer (`twins`)."""
-    created_at = models.DateTimeField(auto_now_add=True)
 
     objects = QuestionQuerySet.as_manager()
 
@@ -155,15 +180,6 @@ class Question(models.Model):
         """What stood beside it alone when it was asked last."""
         sent = self.call.examples.get(str(self.pk), []) if self.call else []
         return [schema.Example.from_json(example) for example in sent]
-
-    @property
-    def is_answered(self) -> bool:
-        return self.state == Question.State.ANSWERED
-
-    def take(self, twin: Question) -> None:
-        """Takes over what became of `twin` (not saved)."""
-        for name in Question.ANSWER:
-            setattr(self, name, getattr(twin, name))
 
     @property
     def says_no_entity(self) -> bool:

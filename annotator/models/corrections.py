@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from .documents import Document
 from .people import User
@@ -20,6 +21,10 @@ class AppendOnlyError(Exception):
 class CorrectionQuerySet(ProjectScopedQuerySet):
     project_path = "document__project"
 
+    def standing(self) -> Self:
+        """What people decided and did not undo; what they did again stands in its new row."""
+        return self.exclude(action=Correction.Action.UNDO).filter(undone_by=None)
+
     def update(self, **kwargs: Any) -> NoReturn:
         raise AppendOnlyError("Corrections are never changed; record a new one.")
 
@@ -30,6 +35,11 @@ class CorrectionQuerySet(ProjectScopedQuerySet):
 class Correction(models.Model):
     """One decision of one person about one span, with what it was before; or, with the action
     `submit` and no span, that they are done with the document.
+
+    All that one act recorded shares its `step`. To undo a step records for each of its corrections
+    one with the action `undo`, before and after exchanged; to do it again records the same action
+    anew, which `undoes` the undo. So each is undone at most once, and what stands is what has
+    another action than `undo` and was not undone (`standing`).
 
     `id` comes from the client, so that a decision sent twice is recorded once. The database
     refuses UPDATE by a trigger (`append_only.py`).
@@ -42,6 +52,7 @@ class Correction(models.Model):
         REJECT = "reject"
         ADD = "add"
         SUBMIT = "submit"
+        UNDO = "undo"
 
     class Evidence(models.TextChoices):
         DECISION = "decision", "decided by itself"
@@ -52,6 +63,17 @@ class Correction(models.Model):
     author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="corrections")
     action = models.CharField(max_length=7, choices=Action)
     evidence = models.CharField(max_length=8, choices=Evidence, default=Evidence.DECISION)
+    step = models.UUIDField(null=True, db_index=True)
+    """The act it is part of; that of a lone decision is its id. Null: from before there were any,
+    which cannot be undone."""
+    undoes = models.OneToOneField(
+        "self", null=True, on_delete=models.CASCADE, related_name="undone_by"
+    )
+    changes = models.JSONField(default=list)
+    """What it did to mentions, in order: `[before, after]` of each as `Mention.image`, null where
+    there was none."""
+    document_change = models.JSONField(null=True)
+    """What it did to the document, `[before, after]` as `Document.image`; null: nothing."""
     document_version = models.PositiveIntegerField()
     """The document's version that this decision made."""
     start_before = models.PositiveIntegerField(null=True)
@@ -75,20 +97,24 @@ class Correction(models.Model):
         on_delete=models.DO_NOTHING,
         related_name="+",
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    """Those of one step are a microsecond apart, in the order in which they were carried out."""
 
     objects = CorrectionQuerySet.as_manager()
 
     class Meta:
         ordering = ["created_at"]
+        indexes = [models.Index(fields=["author", "created_at"], name="corrections_of_today")]
         constraints = [
             models.CheckConstraint(
-                condition=Q(action="submit", start=None, end=None, label=None)
+                condition=Q(action__in=["submit", "undo"], start=None, end=None, label=None)
                 | Q(end__gt=F("start"), label__isnull=False),
                 name="correction_span_not_empty",
             ),
             models.CheckConstraint(
-                condition=Q(action__in=["add", "submit"]) ^ Q(start_before__isnull=False),
+                condition=Q(action="undo", undoes__isnull=False)
+                | Q(action__in=["add", "submit"], start_before=None)
+                | Q(action__in=["accept", "relabel", "resize", "reject"], start_before__gte=0),
                 name="what_was_there_has_a_before",
             ),
         ]

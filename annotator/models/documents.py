@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Self
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
@@ -108,6 +109,9 @@ class Document(models.Model):
     """About how many of the mentions that need a person are wrong: the queue's order."""
     reviewed_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     reviewed_at = models.DateTimeField(null=True)
+    flagged_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    """Who wants somebody else to look at it."""
+    flagged_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = DocumentQuerySet.as_manager()
@@ -117,6 +121,8 @@ class Document(models.Model):
         indexes = [
             models.Index(fields=["project", "status", "-priority"], name="document_queue"),
             models.Index(fields=["project", "split", "status"], name="document_split"),
+            models.Index(fields=["project", "status", "needs_count"], name="document_progress"),
+            models.Index(fields=["project", "sha256"], name="document_audit"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -141,6 +147,23 @@ class Document(models.Model):
             tokens=record.tokens,
             **fields,
         )
+
+    def image(self) -> dict[str, Any]:
+        """What a submit changes of it, as JSON."""
+        at = self.reviewed_at
+        return {
+            "status": str(self.status),
+            "split": str(self.split),
+            "reviewed_by_id": self.reviewed_by_id,
+            "reviewed_at": at.isoformat() if at else None,
+        }
+
+    def become(self, image: dict[str, Any]) -> None:
+        """Takes over an `image` (not saved)."""
+        at = image["reviewed_at"]
+        self.status, self.split = image["status"], image["split"]
+        self.reviewed_by_id = image["reviewed_by_id"]
+        self.reviewed_at = datetime.fromisoformat(at) if at else None
 
 
 class MentionQuerySet(ProjectScopedQuerySet):
@@ -176,6 +199,12 @@ class Mention(models.Model):
         IMPORT = "import", "import"
         SWEEP = "sweep", "LLM reading the sentence"
 
+    FORM_LENGTH = 200
+    IMAGE = (
+        *("id", "start", "end", "label_id", "state", "source", "needs_person", "maybe"),
+        *("reason", "right", "prediction_id", "question_id"),
+    )
+
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="mentions")
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
@@ -196,10 +225,20 @@ class Mention(models.Model):
         "annotator.Question", null=True, on_delete=models.SET_NULL, related_name="mentions"
     )
 
+    form = models.CharField(max_length=FORM_LENGTH, default="", editable=False)
+    """Its words, cut after so many characters: what alike mentions are found by."""
+
     objects = MentionQuerySet.as_manager()
 
     class Meta:
         ordering = ["start", "-end", "pk"]
+        indexes = [
+            models.Index(
+                fields=["form", "label"],
+                condition=Q(state="suggested"),
+                name="open_mentions_alike",
+            ),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(end__gt=F("start")), name="mention_span_not_empty"),
             models.CheckConstraint(
@@ -218,6 +257,20 @@ class Mention(models.Model):
     @property
     def surface(self) -> str:
         return self.document.text[self.start : self.end]
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """What it is: no two mentions of a document share it."""
+        return self.start, self.end, self.label_id
+
+    def take_form(self, text: str) -> None:
+        """Sets `form` from the document's `text` (not saved); whoever makes or resizes one calls
+        this."""
+        self.form = text[self.start : min(self.end, self.start + Mention.FORM_LENGTH)]
+
+    def image(self) -> dict[str, Any]:
+        """The row as JSON, all but its document and its form, which follow."""
+        return {name: getattr(self, name) for name in Mention.IMAGE}
 
     @property
     def routing(self) -> schema.Routing:

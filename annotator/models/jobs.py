@@ -47,7 +47,7 @@ class Job(models.Model):
     kind = models.CharField(max_length=12, choices=Kind)
     state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
     total = models.PositiveIntegerField(default=0)
-    """Documents, questions or training steps; 0 while not known."""
+    """Documents, questions, sentences or training steps; 0 while not known."""
     done = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     note = models.CharField(max_length=300, blank=True)
@@ -119,7 +119,7 @@ class Chunk(models.Model):
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="chunks")
     items = models.JSONField(default=list)
-    """Ids of the documents or questions it is about."""
+    """Ids of the documents, questions or sentences it is about."""
     state = models.CharField(max_length=7, choices=State, default=State.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     """How often it was sent."""

@@ -125,6 +125,10 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         """Candidates, and predicted mentions with u > τ."""
         return self.filter(Q(lane=Prediction.Lane.CANDIDATE) | Q(uncertainty__gt=tau))
 
+    def left_out(self) -> Self:
+        """Those that the LLM is not asked about, as `Prediction.is_left_out`."""
+        return self.filter(lane=Prediction.Lane.MENTION, label__ask_llm=False)
+
 
 class Prediction(models.Model):
     """One scored span of one tagging; never changed."""
@@ -170,6 +174,11 @@ class Prediction(models.Model):
                 condition=Q(lane__in=["mention", "candidate"]), name="known_lane"
             ),
         ]
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether the project does not want the LLM asked about it, for the sake of its label."""
+        return self.lane == Prediction.Lane.MENTION and not self.label.ask_llm
 
     @property
     def surface(self) -> str:

@@ -16,6 +16,13 @@ LINK_LIFETIME = timedelta(hours=72)
 class User(AbstractUser):
     """A person. `is_superuser` marks the operator, who may create projects and people."""
 
+    keys = models.JSONField(default=dict, blank=True)
+    """By action of the review page, the combinations chosen instead of the defaults (`keys.py`)."""
+    single_keys = models.BooleanField(default=True)
+    """Whether keys without Ctrl do anything on the review page."""
+    tour_seen = models.BooleanField(default=False)
+    """Whether the tour of the demo project was finished or dismissed."""
+
 
 class SignInLink(models.Model):
     """A link that signs one person in, once. Only the hash of its token is kept."""

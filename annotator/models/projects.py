@@ -44,6 +44,8 @@ class Project(models.Model):
     guidelines = models.TextField(blank=True)
     language = models.CharField(max_length=3, default=schema.DEFAULT_LANGUAGE)
     """Of `LANGUAGES`: by whose rules documents are cut into sentences and words."""
+    overlap = models.BooleanField(default=False)
+    """Whether mentions may overlap or lie within each other."""
     head = models.CharField(
         max_length=20,
         choices=[(head.value, head.value) for head in schema.Head],

@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
 from django.db.models import F, Q
 
-from .asking import AskedQuerySet, LLMCall
+from .asking import AskedOnce, AskedQuerySet, LLMCall
 from .documents import Document
 
 
-class SweptSentence(models.Model):
-    """One sentence put to one LLM with one prompt, once, to be read for all its mentions."""
-
-    class State(models.TextChoices):
-        OPEN = "open"
-        ANSWERED = "answered"
-        UNRESOLVED = "unresolved"
+class SweptSentence(AskedOnce):
+    """One sentence, to be read for all its mentions."""
 
     document = models.ForeignKey(Document, on_delete=models.CASCADE, related_name="swept")
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
-    provider = models.CharField(max_length=20)
-    model = models.CharField(max_length=100)
-    prompt_version = models.CharField(max_length=40)
-    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     found = models.JSONField(default=list)
     """The mentions that it named: `[[start, end, label], …]`, offsets in the document."""
     ungrounded = models.JSONField(default=list)
     """What it named that does not stand there so: `[[words, label], …]`; never placed by guess."""
-    reason = models.CharField(max_length=300, blank=True)
-    """Why there is no answer, in plain words."""
     call = models.ForeignKey(
         LLMCall, null=True, on_delete=models.SET_NULL, related_name="sentences"
     )
-    fingerprint = models.CharField(max_length=64, db_index=True)
-    """Of what is sent and to whom: twins have the same, and the same finds (`twins`)."""
-    created_at = models.DateTimeField(auto_now_add=True)
 
     objects = AskedQuerySet.as_manager()
 
@@ -52,14 +40,9 @@ class SweptSentence(models.Model):
             models.CheckConstraint(condition=~Q(fingerprint=""), name="sentence_has_a_fingerprint"),
         ]
 
-    @property
-    def is_answered(self) -> bool:
-        return self.state == SweptSentence.State.ANSWERED
-
-    def take(self, twin: SweptSentence) -> None:
-        """Takes over what became of `twin`, whose text is the same (not saved)."""
-        for name in SweptSentence.ANSWER:
-            setattr(self, name, getattr(twin, name))
+    def take(self, twin: Self) -> None:
+        """As for all, where the text of `twin` is the same: its finds stand elsewhere here."""
+        super().take(twin)
         by = self.start - twin.start
         self.found = [[start + by, end + by, label] for start, end, label in twin.found]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django_htmx.middleware import HtmxDetails
 
-from annotator.models import Membership, Project, User
+from annotator import sheet
+from annotator.models import Document, Membership, Project, User
 
 
 class Visit(HttpRequest):
@@ -39,3 +41,30 @@ def project_context(request: Request, project: Project, section: str) -> dict[st
     """What the heading of every page of a project needs."""
     manages = project.role_of(request.user) in Membership.MANAGING
     return {"project": project, "section": section, "manages": manages}
+
+
+_NEEDED = (
+    *("length", "project__slug", "project__overlap", "project__provider"),
+    *("project__retrain_after", "lease__user", "lease__until"),
+)
+
+
+def find_document(request: Request, slug: str, pk: int) -> Document:
+    """A document of that project, else 404: of both only what a decision needs."""
+    documents = Document.objects.for_user(request.user).filter(project__slug=slug)
+    documents = documents.select_related("project", "lease").only(*_NEEDED)
+    return cast("Document", get_object_or_404(documents, pk=pk))
+
+
+def find_whole(project: Project, pk: int) -> Document:
+    """A document of `project` as it stands now, with all that its sheet needs, else 404."""
+    found = sheet.find_document(project, pk)
+    if found is None:
+        raise Http404
+    return found
+
+
+def sheet_of(request: Request, whole: Document) -> dict[str, Any]:
+    """The sheet of a `whole` document, for this person."""
+    url = reverse("annotator:review", args=[whole.project.slug, whole.pk])
+    return sheet.sheet(whole, request.user, url)

@@ -10,12 +10,11 @@ from django.db.models.functions import Substr
 from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from annotator import bought, checked, frontier, linking, statement
-from annotator.models import LLMCall, Price, Project
+from annotator import bought, checked, frontier, linking, spending, statement
+from annotator.models import LLMCall, Project
 
 from .access import Request, find_managed, find_project, project_context
 from .plot import Plot
@@ -51,14 +50,9 @@ def _spent(project: Project) -> dict[str, object]:
         "unknown": unknown,
         "unknown_calls": statement.calls(project, LLMCall.State.UNKNOWN)[:UNKNOWN_SHOWN],
         "currency": settings.LLM_CURRENCY,
-        "priced": bool(found.total.micros) or _has_price(project),
+        "priced": bool(found.total.micros) or spending.price_of(project) is not None,
         "titles": TITLES,
     }
-
-
-def _has_price(project: Project) -> bool:
-    live = project.provider == Project.Provider.OPENAI
-    return live and Price.on(settings.LLM_MODEL, timezone.localdate()) is not None
 
 
 def _brought(project: Project) -> dict[str, object]:

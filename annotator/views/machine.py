@@ -10,10 +10,11 @@ from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from annotator import pipeline, training
+from annotator import pipeline, remaining, steps, training
 from annotator.figures import predicted, routed, sweep_figures
 from annotator.forms import LearningForm
 from annotator.models import Job, Project, Threshold
+from annotator.refusals import Busy, Impossible
 
 from .access import Request, find_managed, find_project, project_context
 from .activity import activity_context
@@ -33,7 +34,7 @@ def model(request: Request, slug: str) -> HttpResponse:
         "predicted": predicted(project).count(),
         "versions": project.versions.select_related("start").prefetch_related(NEWEST_FIRST),
         "cold_every": training.COLD_EVERY,
-        "jobs": project.jobs.all()[:15],
+        "jobs": [(job, remaining.took(job)) for job in project.jobs.all()[:15]],
         "gold_count": project.documents.gold().count(),
         "held_out_count": project.documents.held_out().count(),
     }
@@ -68,7 +69,7 @@ def _choose_tau(project: Project, request: Request) -> None:
         return
     try:
         pipeline.start(project, Job.Kind.RECALIBRATE, request.user)
-    except (pipeline.Busy, pipeline.Impossible) as refusal:
+    except (Busy, Impossible) as refusal:
         messages.error(request, f"τ stays as the budget left it. {refusal}")
 
 
@@ -79,8 +80,8 @@ def start(request: Request, slug: str) -> HttpResponse:
     if kind not in Job.Kind.values:
         return HttpResponseBadRequest("No such job.")
     try:
-        pipeline.start(project, pipeline.first_step(project, kind), request.user)
-    except (pipeline.Busy, pipeline.Impossible) as refusal:
+        pipeline.start(project, steps.first_step(project, kind), request.user)
+    except (Busy, Impossible) as refusal:
         messages.error(request, str(refusal))
     return redirect(_back(request), slug=slug)
 

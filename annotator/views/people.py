@@ -1,4 +1,5 @@
-"""Signing in by name and password or by a one-time link, signing out, and the own account."""
+"""Signing in by name and password or by a one-time link, signing out, and the own account: its
+password, its keys of the review page, and whether it has seen the tour."""
 
 from __future__ import annotations
 
@@ -16,7 +17,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
-from annotator.models import SignInLink
+from annotator import keys
+from annotator.keys_form import KeysForm
+from annotator.models import SignInLink, User
 
 from .access import Request, Visit
 
@@ -68,7 +71,8 @@ def sign_in_link(request: Visit, token: str) -> HttpResponse:
 def sign_out(request: Request) -> HttpResponse:
     logout(request)
     response = redirect("annotator:sign_in")
-    response["Clear-Site-Data"] = '"cache", "storage"'
+    # Not the storage: it holds decisions that are still to be sent (ids and offsets, no text).
+    response["Clear-Site-Data"] = '"cache"'
     return response
 
 
@@ -82,5 +86,37 @@ def account(request: Request) -> HttpResponse:
         update_session_auth_hash(request, request.user)
         messages.success(request, "Your password is set.")
         return redirect("annotator:account")
-    status = 422 if form.is_bound else 200
-    return TemplateResponse(request, "account.html", {"form": form}, status=status)
+    return _account_page(request, form, KeysForm(request.user))
+
+
+@require_POST
+@never_cache
+def choose_keys(request: Request) -> HttpResponse:
+    """Saves the keys that a person chose, or goes back to the defaults."""
+    if "defaults" in request.POST:
+        keys.reset(request.user)
+        messages.success(request, "Your keys are the defaults again.")
+        return redirect("annotator:account")
+    form = KeysForm(request.user, request.POST)
+    if form.is_valid():
+        form.save()
+        messages.success(request, "Your keys are saved.")
+        return redirect("annotator:account")
+    return _account_page(request, SetPasswordForm(request.user), form)
+
+
+def _account_page(
+    request: Request, form: SetPasswordForm[User], keys_form: KeysForm
+) -> HttpResponse:
+    context = {"form": form, "keys_form": keys_form}
+    status = 422 if form.is_bound or keys_form.is_bound else 200
+    return TemplateResponse(request, "account.html", context, status=status)
+
+
+@require_POST
+@never_cache
+def dismiss_tour(request: Request) -> HttpResponse:
+    """The tour is not shown to this person again."""
+    request.user.tour_seen = True
+    request.user.save(update_fields=["tour_seen"])
+    return HttpResponse(status=204)

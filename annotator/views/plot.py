@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from annotator.frontier import Choice, Choices
 from mlworker.schema import Route
 
+from .charts import ticks
+from .written import short
+
 WIDTH, HEIGHT = 560, 280
 LEFT, RIGHT, TOP, BOTTOM = 46, 24, 16, 46
 INSET = 16
 """Before the first marker, which would otherwise stand on the axis."""
-TICKS = 4
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,15 @@ class Plot:
             return float(row.cost.amount) if in_money else row.cost.tokens
 
         scores = [row.point.scores.f1 for row in choices.rows]
-        across = _ticks(0, max(map(cost, choices.rows)))
-        up = _ticks(min(scores), max(scores))
+        across = ticks(0, max(map(cost, choices.rows)))
+        up = ticks(min(scores), max(scores))
         markers = [
             Marker(_x(cost(row), across), _y(row.point.scores.f1, up), row) for row in choices.rows
         ]
         return cls(
             markers,
-            [Tick(_x(value, across), _short(value)) for value in across],
-            [Tick(_y(value, up), _short(value)) for value in up],
+            [Tick(_x(value, across), short(value)) for value in across],
+            [Tick(_y(value, up), short(value)) for value in up],
             in_money,
             " ".join(f"{m.x},{m.y}" for m in _best(markers)),
         )
@@ -80,15 +81,6 @@ def _best(markers: list[Marker]) -> Iterator[Marker]:
             yield marker
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """Round values from at most `low` to at least `high`, about `TICKS` steps apart."""
-    wanted = max(high - low, 1e-6) / TICKS
-    scale = 10.0 ** math.floor(math.log10(wanted))
-    step = next(scale * n for n in (1, 2, 5, 10) if scale * n >= wanted)
-    first, last = math.floor(low / step), max(math.ceil(high / step), math.floor(low / step) + 1)
-    return [round(n * step, 10) for n in range(first, last + 1)]
-
-
 def _x(value: float, ticks: list[float]) -> int:
     return round(LEFT + INSET + (WIDTH - LEFT - INSET - RIGHT) * _along(value, ticks))
 
@@ -99,9 +91,3 @@ def _y(value: float, ticks: list[float]) -> int:
 
 def _along(value: float, ticks: list[float]) -> float:
     return (value - ticks[0]) / (ticks[-1] - ticks[0])
-
-
-def _short(value: float) -> str:
-    if value >= 1_000_000:
-        return f"{value / 1_000_000:g} M"
-    return f"{value / 1000:g} k" if value >= 10_000 else f"{value:g}"

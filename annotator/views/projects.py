@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 from django.forms import BaseFormSet
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -17,15 +17,16 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from annotator import spending, training
+from annotator import history, spending, training
 from annotator.asked import own_llm
-from annotator.figures import project_figures, sweep_figures
+from annotator.figures import labels_counted, project_figures, sweep_figures
 from annotator.forms import LabelRows, LLMForm, ProjectForm, ReadingForm
-from annotator.models import Document, Label, Mention, Price, Project
+from annotator.models import Document, Price, Project
 from annotator.presets import PRESETS, labels_of
 
 from .access import Request, find_managed, find_project, project_context
 from .activity import activity_context
+from .figures_of_work import sparkline
 
 GOLD = Document.Status.GOLD
 
@@ -85,7 +86,8 @@ def project(request: Request, slug: str) -> HttpResponse:
     context |= {"figures": figures, "step": _next_step(found)}
     context |= {
         "threshold": found.threshold(),
-        "labels": _labels(found),
+        "labels": labels_counted(found),
+        "spark": sparkline(history.days(found, [], timezone.localdate())),
         "missing": training.documents_missing(found),
         "until_due": training.documents_until_due(found),
         "swept": sweep_figures(found) if found.sweep_share else None,
@@ -117,16 +119,6 @@ def _next_step(found: Project) -> str:
     if documents.unread_by(found.serving).exclude(status=GOLD).exists():
         return "tag"
     return "confirm" if documents.to_review().exists() else "export"
-
-
-def _labels(found: Project) -> QuerySet[Label]:
-    accepted = Q(mentions__state=Mention.State.ACCEPTED)
-    suggested = Q(mentions__state=Mention.State.SUGGESTED, mentions__maybe=False)
-    labels: QuerySet[Label] = found.labels.annotate(
-        accepted=Count("mentions", filter=accepted),
-        suggested=Count("mentions", filter=suggested),
-    )
-    return labels
 
 
 def llm_host() -> str:

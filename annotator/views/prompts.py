@@ -7,14 +7,15 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from annotator import asked, pipeline, prompts, sweeping, trying
+from annotator import asked, pipeline, prompts, spending, sweeping, trying
 from annotator.figures import routed
 from annotator.forms import PromptForm
-from annotator.models import Price, Project, Prompt
+from annotator.models import Job, Project, Prompt
+from annotator.refusals import Busy, Impossible
+from annotator.swept import whom_sweeps
 from mlworker import schema
 from mlworker.llm.prompt import BUILT_IN, SLOT, build, built_in
 
@@ -70,9 +71,12 @@ def try_prompt(request: Request, slug: str) -> HttpResponse:
 
 @require_POST
 def discard_trial(request: Request, slug: str) -> HttpResponse:
-    """Ends the trial; the prompt stays in the list, and what was answered stays known."""
+    """Ends the trial, also one that is still asking and paying; the prompt stays in the list, and
+    what was answered stays known."""
     project = find_managed(request, slug)
     project.trials.update(is_over=True)
+    for job in project.jobs.active().filter(kind=Job.Kind.TRIAL):
+        pipeline.cancel(job)
     return redirect("annotator:prompt", slug=slug)
 
 
@@ -91,7 +95,7 @@ def _chosen(request: Request, project: Project) -> Prompt:
 def _try(request: Request, project: Project, chosen: Prompt) -> None:
     try:
         pipeline.try_prompt(project, chosen, request.user)
-    except (pipeline.Busy, pipeline.Impossible) as refusal:
+    except (Busy, Impossible) as refusal:
         messages.error(request, f"It cannot be tried. {refusal}")
 
 
@@ -108,15 +112,15 @@ def _begun_with(project: Project, name: str | None) -> dict[str, object]:
 
 
 def _in_use(project: Project) -> dict[str, object]:
-    now = asked.sent(project.prompt)
+    reader = whom_sweeps(project)
     return {
-        "in_use": now,
+        "in_use": asked.sent(project.prompt),
         "together": asked.together(project.prompt),
         "version": asked.whom(project).prompt_version,
         "built_ins": QUESTIONS,
-        "reading": build(sweeping.ask_to_read(project, [])) if project.sweep_share else None,
+        "reading": build(sweeping.ask_to_read(project, reader)) if project.sweep_share else None,
         "built_in": schema.PROMPT,
-        "live": project.provider == Project.Provider.OPENAI and bool(settings.LLM_BASE_URL),
+        "live": project.provider in asked.set_up(),
         "trial_spans": trying.SPANS,
         "most_shots": prompts.MOST_SHOTS,
         "most_nearest": schema.NEAREST,
@@ -130,7 +134,7 @@ def _trial(project: Project) -> dict[str, object]:
     return {
         "results": trying.results(trial) if trial else None,
         "currency": settings.LLM_CURRENCY,
-        "price": Price.on(settings.LLM_MODEL, timezone.localdate()),
+        "price": spending.price_of(project),
     }
 
 

@@ -1,4 +1,4 @@
-"""A mention as the review page shows it."""
+"""A mention as pages show it, beside what the review page draws itself."""
 
 from __future__ import annotations
 
@@ -10,13 +10,6 @@ from mlworker.schema import NO_ENTITY
 
 DIGITS = "1234567890"
 """The keys that label, in order of the labels."""
-SIGNS = {
-    Mention.Source.LOCAL: "model",
-    Mention.Source.LLM: "LLM",
-    Mention.Source.PERSON: "you",
-    Mention.Source.IMPORT: "file",
-    Mention.Source.SWEEP: "found by LLM",
-}
 
 
 @dataclass(frozen=True)
@@ -45,7 +38,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Shown:
-    """Wraps a mention, adding what it looks like and how it is read out."""
+    """Wraps a mention, adding what is said of it."""
 
     mention: Mention
 
@@ -92,25 +85,9 @@ class Shown:
         return prediction.uncertainty if prediction else None
 
     @property
-    def number(self) -> str:
-        """The uncertainty as `.42`; empty where none is known or it no longer matters."""
-        return self.doubt if self.is_open else ""
-
-    @property
     def doubt(self) -> str:
         """The uncertainty as `.42`, also where it no longer matters; empty where none is known."""
         return "" if self.uncertainty is None else f"{self.uncertainty:.2f}".removeprefix("0")
-
-    @property
-    def light(self) -> int:
-        """How far the span is lit, 0…10: fully once a person decided, else by certainty."""
-        if not self.is_open:
-            return 10
-        if self.right is not None:
-            return round(10 * self.right)
-        if self.is_proposal:
-            return 0
-        return 10 if self.uncertainty is None else round(10 * (1 - self.uncertainty))
 
     @property
     def right(self) -> float | None:
@@ -134,11 +111,6 @@ class Shown:
     @property
     def source(self) -> str:
         return str(self.mention.get_source_display())
-
-    @property
-    def sign(self) -> str:
-        """The source as a short word on the page."""
-        return SIGNS[Mention.Source(self.mention.source)]
 
     @property
     def question(self) -> Question | None:
@@ -168,39 +140,3 @@ class Shown:
             for name, p in ranked[:4]
             if p >= 0.005
         ]
-
-    @property
-    def said(self) -> str:
-        """How the mention is read out."""
-        state = {
-            "accepted": f"{self.label}, decided",
-            "rejected": f"not {self.label}, rejected",
-            "maybe": f"perhaps {self.label}",
-            "suggested": f"{self.label}, suggested by {self.source}",
-        }[self.state]
-        parts = [self.surface, state]
-        parts += ["found by the LLM reading the sentence"] if self.is_proposal else []
-        parts += [f"uncertainty {self.number}"] if self.number else []
-        parts += ["needs you"] if self.needs else []
-        return ", ".join(parts)
-
-
-def pick(mentions: list[Shown], wanted: int | None) -> Shown | None:
-    """The mention to put in focus: the wanted one, else the first that needs a person, is open,
-    or is there at all."""
-    order = (
-        [m for m in mentions if m.pk == wanted],
-        [m for m in mentions if m.needs],
-        [m for m in mentions if m.is_open],
-        mentions,
-    )
-    return next((group[0] for group in order if group), None)
-
-
-def next_needing(mentions: list[Shown], start: int, end: int) -> int | None:
-    """The mention that needs a person next after `[start, end)`, going round; the mention at
-    that very span where none does."""
-    needing = [m for m in mentions if m.needs]
-    later = [m for m in needing if (m.start, m.end) > (start, end)]
-    here = [m for m in mentions if (m.start, m.end) == (start, end)]
-    return next((m.pk for m in [*later, *needing, *here]), None)

@@ -14,9 +14,10 @@ from pathlib import Path
 import torch
 
 from mlworker import corpora, hardware, inference, plots
-from mlworker.bench import accuracy, figures, linking, speed, tables
+from mlworker.bench import accuracy, figures, linking, rows, speed, tables
 from mlworker.bench.accuracy import DEV, TRAIN, Measured, Trained, Variant
 from mlworker.bench.replaying import replayed
+from mlworker.bench.rows import Figure
 from mlworker.bench.verdicts import verdicts
 from mlworker.config import Robust
 from mlworker.schema import Head, Text
@@ -29,7 +30,7 @@ DRAWN_ON = 1000
 """Dev texts that Monte-Carlo dropout is drawn on, in ten passes through the encoder too."""
 
 Say = Callable[[str], None]
-Figures = Iterator[figures.Figure]
+Figures = Iterator[Figure]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +86,7 @@ def run(options: Options, say: Say, report: Report) -> None:
         *_tests(options, trained, say),
         *_linking(options, trained, say),
     ]
-    figures.write(found, options.out)
+    rows.write(found, options.out)
 
 
 def _training(trained: Sequence[tuple[Gold, list[Trained]]], say: Say) -> Figures:

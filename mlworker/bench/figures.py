@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from enum import StrEnum
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 
 from mlworker.bench.accuracy import Drawn, Measured, Trained
 from mlworker.bench.linking import Linking
+from mlworker.bench.rows import Better, Figure
 from mlworker.bench.speed import SmallTraining, Tagging
 from mlworker.evaluation import UncertaintyQuality
 
 PERCENT, SHARE, SECONDS, RATE, RATIO, MIB = "%", "0…1", "s", "sentences/s", "×", "MiB"
-
-
-class Better(StrEnum):
-    HIGHER = "higher"
-    LOWER = "lower"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One measured value; its `id` stays the same from run to run."""
-
-    id: str
-    value: float
-    unit: str
-    better: Better
-
-
-def write(figures: Iterable[Figure], path: Path) -> None:
-    rows = [asdict(figure) for figure in figures]
-    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def of_training(found: Trained) -> Iterator[Figure]:

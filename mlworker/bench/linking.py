@@ -24,16 +24,15 @@ from mlworker.bench.asking import (
     sweep,
 )
 from mlworker.bench.prompts import Cost
+from mlworker.evidence import proposals, said_of
 from mlworker.llm.prompt import built_in
 from mlworker.schema import (
-    NO_ENTITY,
     PROMPT,
     Answer,
     Audited,
     Evidence,
     Finds,
     Label,
-    Lane,
     Mention,
     Method,
     Reading,
@@ -41,6 +40,7 @@ from mlworker.schema import (
     TaggedText,
     TagRequest,
     Text,
+    Ungrounded,
 )
 from mlworker.training import Corpus
 
@@ -114,7 +114,25 @@ def measure(trained: Trained, corpus: Corpus, labels: Sequence[Label]) -> Linkin
     )
 
 
-# --- Fusing ------------------------------------------------------------------------------------
+# --- What is known -----------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Swept:
+    """A sentence that the LLM has read, what it found there, and its turn (`schema.Reading`)."""
+
+    start: int
+    end: int
+    share: float
+    finds: Finds
+
+    @property
+    def ungrounded(self) -> Sequence[Ungrounded]:
+        return self.finds.ungrounded
+
+    def labels(self) -> dict[tuple[int, int], str]:
+        by = self.start
+        return {(by + m.start, by + m.end): m.label for m in self.finds.mentions or []}
+
+
 def _audited(
     tagged: Sequence[TaggedText],
     texts: Sequence[Text],
@@ -122,37 +140,27 @@ def _audited(
     asked: Asked,
 ) -> list[Audited]:
     """All that is known of each text."""
-    read: dict[int, list[tuple[Reading, Finds]]] = {text.id: [] for text in texts}
+    swept: dict[int, list[Swept]] = {text.id: [] for text in texts}
     for number, (text, start, end) in enumerate(asked.sentences, 1):
         found = asked.finds.get((text, start, end))
         if found is not None and found.mentions is not None:
-            turn = Reading(start, end, 100 * number / len(asked.sentences))
-            read[text].append((turn, found))
+            share = 100 * number / len(asked.sentences)
+            swept[text].append(Swept(start, end, share, found))
     return [
         Audited(
-            list(_evidence(answer, classes, asked, read[text.id])),
+            list(_evidence(answer, classes, asked, swept[text.id])),
             text.mentions,
-            [turn for turn, _ in read[text.id]],
+            [Reading(read.start, read.end, read.share) for read in swept[text.id]],
         )
         for answer, text in zip(tagged, texts, strict=True)
     ]
 
 
 def _evidence(
-    tagged: TaggedText,
-    classes: Sequence[str],
-    asked: Asked,
-    read: Sequence[tuple[Reading, Finds]],
+    tagged: TaggedText, classes: Sequence[str], asked: Asked, swept: Sequence[Swept]
 ) -> Iterator[Evidence]:
-    named = {
-        (at.start + m.start, at.start + m.end): m.label for at, f in read for m in f.mentions or []
-    }
     for span in tagged.spans:
         answer = asked.answers.get((tagged.id, span.start, span.end))
-        read_all = any(
-            at.start <= span.start and span.end <= at.end and not found.ungrounded
-            for at, found in read
-        )
         yield Evidence(
             span.start,
             span.end,
@@ -162,16 +170,16 @@ def _evidence(
             probabilities=span.probabilities,
             answer=answer.label if answer else None,
             answer_probability=answer.probability if answer else None,
-            found=named.get((span.start, span.end), NO_ENTITY if read_all else None),
+            found=said_of((span.start, span.end), swept),
         )
-    seen = {(span.start, span.end) for span in tagged.spans}
-    faint = {(f.start, f.end): f.probabilities for f in tagged.faint}
-    for (start, end), label in named.items():
-        if (start, end) not in seen:
-            local = dict(zip(classes, faint.get((start, end), []), strict=False))
-            yield Evidence(start, end, Lane.PROPOSAL, label, 1.0, local, found=label)
+    known = {(span.start, span.end) for span in tagged.spans}
+    faint = {
+        (f.start, f.end): dict(zip(classes, f.probabilities, strict=True)) for f in tagged.faint
+    }
+    yield from proposals(swept, known, faint)
 
 
+# --- Fusing ------------------------------------------------------------------------------------
 def _fused(
     share: int, costs: dict[int, Cost], audited: Sequence[Audited], labels: Sequence[str]
 ) -> Fusion:

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mlworker.bench import paper
 from mlworker.bench.accuracy import Drawn, Measured, Trained
 from mlworker.bench.linking import Linking
 from mlworker.bench.paper import Cell
 from mlworker.bench.prompts import Cost
+from mlworker.bench.rows import NONE, markdown
 from mlworker.bench.speed import SmallTraining, Tagging
 from mlworker.evaluation import UncertaintyQuality
 from mlworker.schema import Method
 
-NONE = "–"
-
 Rows = dict[str, dict[Cell, float | None]]
 """A value by setting, and by corpus and test set."""
-
-
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table whose columns line up; the first is flush left, the others flush right."""
-    lines = [list(header), *map(list, rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
-    shown = [
-        " | ".join([cells[0].ljust(widths[0]), *map(str.rjust, cells[1:], widths[1:])])
-        for cells in (lines[0], rule, *lines[1:])
-    ]
-    return "\n".join(f"| {line} |" for line in shown)
 
 
 def f1(measured: Sequence[Measured]) -> str:

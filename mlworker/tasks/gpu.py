@@ -1,4 +1,4 @@
-"""The tasks of the queue `gpu`: tag, train, calibrate."""
+"""The tasks of the queue `gpu`: tag, split into sentences, train, calibrate."""
 
 from __future__ import annotations
 

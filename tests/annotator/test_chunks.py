@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from annotator import chunks
 from annotator.models import Chunk, Job, Project
+from annotator.refusals import Busy
 from mlworker.schema import Progress
 from tests import factories
 
@@ -46,7 +47,7 @@ def test_a_job_counts_its_items_and_keeps_version_and_method(project: Project) -
 
 def test_one_job_of_a_kind_runs_in_a_project(project: Project) -> None:
     first = open_job(project, [1])
-    with pytest.raises(chunks.Busy, match="Tagging is already under way") as busy:
+    with pytest.raises(Busy, match="Tagging is already under way") as busy:
         open_job(project, [2])
     assert busy.value.job == first
     assert Chunk.objects.count() == 1

@@ -231,6 +231,13 @@ def test_the_first_start_makes_admin_and_demo_once() -> None:
     assert Project.objects.count() == 1
 
 
+def test_the_first_admin_sees_projects_made_before_there_was_anybody(tmp_path: Path) -> None:
+    (tmp_path / "labels.yaml").write_text(LABELS, encoding="utf-8")
+    call("create_project", "Early", "--labels", str(tmp_path / "labels.yaml"))
+    call("first_start")
+    assert Project.objects.get(name="Early").role_of(User.objects.get()) == "owner"
+
+
 def test_somebody_locked_out_gets_a_new_link(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "8123")
     user = factories.make_user("ada")

@@ -11,8 +11,9 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
+from annotator.decisions import Decision
 from annotator.models import AppendOnlyError, Correction
-from annotator.review import Decision, decide
+from annotator.review import decide
 from tests import factories
 
 

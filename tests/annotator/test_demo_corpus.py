@@ -100,8 +100,9 @@ def test_texts_to_review_carry_no_markup() -> None:
     assert not any("[" in text.text or "]" in text.text for text in TEXTS)
 
 
-def test_guidelines_are_there() -> None:
-    assert corpus.guidelines().startswith("# ")
+def test_guidelines_are_plain_text() -> None:
+    assert corpus.guidelines().startswith("How to mark names")
+    assert not any(sign in corpus.guidelines() for sign in ("**", "`", "## "))
 
 
 @pytest.mark.parametrize(

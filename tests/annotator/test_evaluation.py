@@ -9,7 +9,7 @@ import pytest
 from annotator.asked import whom
 from annotator.evaluation import evaluate
 from annotator.models import Document, Project
-from annotator.training import Impossible
+from annotator.refusals import Impossible
 from mlworker.schema import NO_ENTITY
 from tests import factories
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from annotator import evidence, suggestions
+from annotator.evidence import Known
 from annotator.models import Document, Mention, Project, SweptSentence, Threshold
 from annotator.swept import whom_sweeps
 from mlworker.schema import NO_ENTITY, Evidence, Lane, Pool
@@ -44,8 +45,13 @@ def read(document: Document, found: dict[str, str], **fields: Any) -> SweptSente
 
 
 def known(document: Document) -> dict[str, Evidence]:
-    rows = evidence.gather(document.project, [document.pk]).get(document.pk, [])
+    rows = gathered(document).get(document.pk, [])
     return {document.text[k.span.start : k.span.end]: k.span for k in rows}
+
+
+def gathered(document: Document) -> dict[int, list[Known]]:
+    project = document.project
+    return evidence.gather(project, [document.pk], project.threshold())
 
 
 def suggested(document: Document) -> dict[str, Mention]:
@@ -103,14 +109,14 @@ def test_what_another_llm_or_prompt_found_is_not_known(
 def test_a_version_that_has_not_read_the_document_says_nothing(document: Document) -> None:
     read(document, {"Oslo": "place"})
     factories.make_version(document.project)
-    assert evidence.gather(document.project, [document.pk]) == {}
+    assert gathered(document) == {}
 
 
 def test_a_method_without_a_threshold_says_nothing_and_changes_nothing(document: Document) -> None:
     read(document, {"Oslo": "place"})
     before = set(suggested(document))
     Threshold.objects.all().delete()
-    assert evidence.gather(document.project, [document.pk]) == {}
+    assert gathered(document) == {}
     assert set(suggested(document)) == before == {"Ada", "Bo", "Oslo"}
 
 
@@ -129,7 +135,7 @@ def test_more_documents_take_no_more_queries(project: Project) -> None:
     counts = []
     for some in (rows[:2], rows[2:]):
         with CaptureQueriesContext(connection) as queries:
-            evidence.gather(project, [row.pk for row in some])
+            evidence.gather(project, [row.pk for row in some], project.threshold())
         counts.append(len(queries))
     assert counts[0] == counts[1]
 

@@ -122,10 +122,10 @@ def test_many_predictions_cost_no_more_queries_than_one(
         assert examples.resolve(project, [bare]) == {bare.pk: []}
 
 
-def page(client: Client, prediction: Prediction, **query: Any) -> str:
-    document = prediction.tagging.document
-    to = reverse("annotator:review", args=[document.project.slug, document.pk])
-    return client.get(to, query).content.decode()
+def page(client: Client, prediction: Prediction) -> str:
+    document, mention = prediction.tagging.document, prediction.mentions.first()
+    to = reverse("annotator:why", args=[document.project.slug, document.pk])
+    return client.get(to, {"mention": mention.pk}).content.decode()
 
 
 def test_the_page_shows_them_beside_a_span_that_needs_a_person(

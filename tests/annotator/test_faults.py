@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db.models import Sum
 
 from annotator import asking, foreground
 from annotator import pace as pacing
@@ -77,6 +78,12 @@ def counted(*states: str) -> int:
     return LLMCall.objects.filter(state__in=states).count()
 
 
+def tokens() -> tuple[int, int]:
+    """Of prompts and of answers, as the ledger has them."""
+    found = LLMCall.objects.aggregate(prompt=Sum("prompt_tokens"), answer=Sum("completion_tokens"))
+    return found["prompt"], found["answer"]
+
+
 def assert_every_span_ended() -> None:
     assert Question.objects.count() == SPANS
     for question in Question.objects.exclude(state="answered"):
@@ -105,6 +112,7 @@ def test_against_the_replay_server(
     assert_every_span_ended()
     assert counted("answered", "failed") == seen["requests"]
     assert counted("unknown", "sent") == 0
+    assert tokens() == (seen["prompt_tokens"], seen["completion_tokens"])
     assert {"status_429", "status_503", "malformed"} <= seen.keys()
 
 

@@ -10,8 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from annotator import chunks, foreground, linking, pace, pipeline
+from annotator import chunks, foreground, linking, pace
 from annotator.models import Chunk, Document, Job, LLMCall, Project
+from annotator.refusals import Busy
 from mlworker.schema import Outcome
 from mlworker.tasks import llm
 from tests import factories
@@ -110,7 +111,7 @@ def test_a_job_that_somebody_is_at_is_busy_and_an_abandoned_one_is_taken_over(
     ask_with(monkeypatch, told)
     abandoned = chunks.open_job(document.project, Job.Kind.LINK, linking.prepare(document.project))
     chunks.claim(abandoned)
-    with pytest.raises(pipeline.Busy):
+    with pytest.raises(Busy):
         run(document.project)
     Chunk.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     job = run(document.project)

@@ -16,15 +16,10 @@ from mlworker.tasks import gpu
 from tests import factories
 from tests.annotator.workers import Broker
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("llm_server")]
 
 TEXT = "Ada met Bo. It rained."
 FIRST, SECOND = (0, 11), (12, 22)
-
-
-@pytest.fixture(autouse=True)
-def _server(settings: Any) -> None:
-    settings.LLM_BASE_URL, settings.LLM_MODEL = "http://127.0.0.1:1/v1", "m"
 
 
 @pytest.fixture
@@ -205,10 +200,11 @@ def test_the_figure_holds_every_way_and_a_line_through_the_best(project: Project
     assert all(plot.left <= x <= plot.right for x in xs)
     assert all(plot.top <= y <= plot.bottom for y in ys)
     assert plot.path.split() == [f"{xs[i]},{ys[i]}" for i in (0, 2, 3)]
-    assert [tick.text for tick in plot.y_ticks] == ["50", "60", "70", "80"]
+    assert [tick.text for tick in plot.y_ticks] == ["50", "55", "60", "65", "70", "75"]
 
 
 def test_a_figure_of_one_way_that_costs_nothing_can_be_drawn(project: Project) -> None:
     plot = Plot.of(keep(project, LOCAL))
     assert len(plot.markers) == 1
     assert len({tick.at for tick in plot.y_ticks}) == len(plot.y_ticks) >= 2
+    assert [tick.text for tick in plot.x_ticks] == ["0", "1"]

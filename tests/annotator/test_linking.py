@@ -9,132 +9,25 @@ import pytest
 from django.utils import timezone
 
 from annotator import linking, pipeline
-from annotator.models import Chunk, Document, Job, LLMCall, Mention, Project, Question, Threshold
-from annotator.training import Impossible
+from annotator.models import Chunk, Document, Job, LLMCall, Project, Question
 from mlworker.llm.prompt import built_in
 from mlworker.schema import NO_ENTITY, AskRequest, Outcome
 from tests import factories
 from tests.annotator import workers
-from tests.annotator.workers import Broker
+from tests.annotator.linked import SENTENCE, TEXT, make_project, questions, shown, tagged, to_ask
+from tests.annotator.workers import Broker, link
 
 pytestmark = pytest.mark.django_db
-
-TEXT = "It rained. Ada met Bo in Oslo. Nobody else came."
-SENTENCE = "Ada met Bo in Oslo."
 
 
 @pytest.fixture
 def project() -> Project:
-    project = factories.make_project(provider=Project.Provider.RECORDED, recording="demo")
-    factories.make_version(project, tau=0.4)
-    return project
+    return make_project()
 
 
 @pytest.fixture
 def document(project: Project) -> Document:
-    """Ada is sure, Bo and Oslo are routed."""
     return tagged(project)
-
-
-def tagged(project: Project, text: str = TEXT, **fields: Any) -> Document:
-    document = factories.make_document(project, text, **({"status": "tagged"} | fields))
-    for surface, label, u, lane in (
-        ("Ada", "person", 0.1, "mention"),
-        ("Bo", "person", 0.7, "mention"),
-        ("Oslo", "place", 0.2, "candidate"),
-    ):
-        prediction = factories.make_prediction(document, surface, label, uncertainty=u, lane=lane)
-        prediction.sentence_start = TEXT.index(SENTENCE)
-        prediction.sentence_end = prediction.sentence_start + len(SENTENCE)
-        prediction.save()
-    return document
-
-
-def link(project: Project) -> Job:
-    job = pipeline.chunks.open_job(project, Job.Kind.LINK, linking.prepare(project), follow=False)
-    pipeline.dispatch(job)
-    return job
-
-
-def surfaces(project: Project) -> set[tuple[int, str]]:
-    return {(p.tagging.document_id, TEXT[p.start : p.end]) for p in linking.to_ask(project)}
-
-
-def questions(document: Document) -> dict[str, Question]:
-    return {TEXT[q.start : q.end]: q for q in document.questions.all()}
-
-
-def shown(document: Document) -> dict[str, Mention]:
-    return {m.surface: m for m in document.mentions.all()}
-
-
-# --- Which spans -------------------------------------------------------------------------------
-def test_routed_spans_of_documents_under_review_are_asked(document: Document) -> None:
-    assert surfaces(document.project) == {(document.pk, "Bo"), (document.pk, "Oslo")}
-
-
-def test_the_threshold_decides(document: Document) -> None:
-    version = document.project.serving
-    Threshold.objects.create(version=version, method=document.project.method, tau=0.9)
-    assert surfaces(document.project) == {(document.pk, "Oslo")}
-
-
-def test_planted_gold_changes_nothing_that_is_asked(project: Project) -> None:
-    rows = [tagged(project) for _ in range(3)]
-    before = surfaces(project)
-    assert len(before) == 6
-    for document, surface, label in (
-        (rows[0], "Bo", "group"),
-        (rows[1], "Oslo", "place"),
-        (rows[2], "Nobody", "person"),
-    ):
-        factories.make_mention(document, surface, label, state="accepted", source="person")
-        Document.objects.filter(pk=document.pk).update(status="tagged")
-    assert surfaces(project) == before
-
-
-def test_of_gold_only_the_held_out_and_routed_spans_of_the_test_are_asked(
-    project: Project,
-) -> None:
-    tagged(project, status="gold", split="train")
-    test = tagged(project, status="gold", split="test")
-    held_out = tagged(project, status="gold", split="dev")
-    on_held_out = {(held_out.pk, surface) for surface in ("Ada", "Bo", "Oslo")}
-    assert surfaces(project) == on_held_out  # first: τ is chosen from its answers
-    linking.write_questions(project)
-    held_out.questions.update(state="answered", answer="person")
-    assert surfaces(project) == {(test.pk, "Bo"), (test.pk, "Oslo")}
-
-
-def test_which_gold_is_in_held_out_documents_does_not_matter(project: Project) -> None:
-    held_out = tagged(project, status="gold", split="dev")
-    before = surfaces(project)
-    factories.make_mention(held_out, "Nobody", "person", state="accepted")
-    factories.make_mention(held_out, "Bo", "group", state="accepted")
-    assert surfaces(project) == before
-
-
-def test_nothing_is_asked_without_a_threshold(document: Document) -> None:
-    Threshold.objects.all().delete()
-    assert surfaces(document.project) == set()
-
-
-@pytest.mark.parametrize(
-    ("fields", "says"),
-    [
-        ({"provider": ""}, "asks no LLM"),
-        ({"provider": "openai"}, "No LLM server is set up. Set LLM_BASE_URL"),
-        ({"serving": None}, "no model yet"),
-    ],
-)
-def test_asking_cannot_start_without(
-    project: Project, settings: Any, fields: dict[str, Any], says: str
-) -> None:
-    settings.LLM_BASE_URL = ""
-    for name, value in fields.items():
-        setattr(project, name, value)
-    with pytest.raises(Impossible, match=says):
-        linking.prepare(project)
 
 
 # --- What is sent ------------------------------------------------------------------------------
@@ -182,7 +75,7 @@ def test_an_answered_span_is_never_asked_again(document: Document, broker: Broke
     workers.deliver(workers.answer(broker.take("llm") or {}, Bo="person", Oslo="place"))
     factories.make_version(project, tau=0.0)  # another version reads the same
     factories.make_prediction(document, "Bo", "group", uncertainty=0.9)
-    assert surfaces(project) == set()
+    assert to_ask(project) == set()
     assert linking.prepare(project) == []
 
 
@@ -194,7 +87,7 @@ def test_other_options_ask_anew(document: Document, broker: Broker, change: dict
     link(project)
     workers.deliver(workers.answer(broker.take("llm") or {}, Bo="person", Oslo="place"))
     project.labels.filter(name="place").update(**change)
-    assert len(surfaces(project)) == 2
+    assert len(to_ask(project)) == 2
     link(project)
     assert Question.objects.count() == 4
 

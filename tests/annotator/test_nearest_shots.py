@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from annotator import chunks, linking, pipeline, prompts, shots, spending, trying
+from annotator import linking, pipeline, prompts, shots, spending, trying
 from annotator.asked import whom
 from annotator.models import (
     Document,
-    Job,
     LLMCall,
     Mention,
     Prediction,
@@ -28,16 +27,12 @@ from mlworker.llm.prompt import build
 from mlworker.schema import NEAREST, AskRequest, Example, Neighbour
 from tests import factories
 from tests.annotator import workers
-from tests.annotator.workers import Broker
+from tests.annotator.workers import Broker, link
+from tests.factories import MODEL
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("llm_server")]
 
 TEXT = "Choose one:\n{{options}}\nAnswer as JSON."
-
-
-@pytest.fixture(autouse=True)
-def _server(settings: Any) -> None:
-    settings.LLM_BASE_URL, settings.LLM_MODEL = "http://127.0.0.1:1/v1", "big"
 
 
 @pytest.fixture
@@ -95,13 +90,6 @@ def shown(project: Project, prediction: Prediction) -> list[Example]:
 
 def surfaces(examples: list[Example]) -> list[str]:
     return [example.context[example.start : example.end] for example in examples]
-
-
-def link(project: Project) -> Job:
-    pieces = linking.prepare(project)
-    job = chunks.open_job(project, Job.Kind.LINK, pieces, follow=False)
-    pipeline.dispatch(job)
-    return job
 
 
 def sent(broker: Broker) -> AskRequest:
@@ -258,7 +246,7 @@ def test_the_most_that_a_request_may_cost_counts_them(
     project: Project, owner: User, broker: Broker, form: str
 ) -> None:
     """A tokeniser makes fewer than one token of two bytes of running text."""
-    Price.objects.create(model="big", since=date(2020, 1, 1), prompt=Decimal(1), completion=0)
+    Price.objects.create(model=MODEL, since=date(2020, 1, 1), prompt=Decimal(1), completion=0)
     prompts.take_into_use(project, make(project, owner, form=form, per_label=3))
     golds = [learned(project, f"Professor Ada {'von Reventlow ' * n}") for n in (8, 9, 10)]
     doubt(project, *golds)
@@ -268,7 +256,7 @@ def test_the_most_that_a_request_may_cost_counts_them(
     reserved = LLMCall.objects.get().micros
     assert reserved > characters(request) / 2
     bare = replace(request, questions=[replace(q, examples=[]) for q in request.questions])
-    without = spending.reserve(project, "big", bare)
+    without = spending.reserve(project, MODEL, bare)
     assert reserved - without > (characters(request) - characters(bare)) / 2
 
 

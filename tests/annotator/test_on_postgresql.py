@@ -13,6 +13,8 @@ HERE = Path(__file__).parent
 FILES = (
     "test_races.py",
     "test_corrections.py",
+    "test_undoing.py",
+    "test_queue_orders.py",
     "test_spending.py",
     "test_pace.py",
     "test_prompts.py",
@@ -23,6 +25,10 @@ FILES = (
     "test_frontier.py",
     "test_views_ledger.py",
     "test_twins.py",
+    "test_guidelines.py",
+    "test_triage.py",
+    "test_settling.py",
+    "test_views_triage.py",
 )
 
 

@@ -16,9 +16,9 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from annotator import chunks, foreground, linking, pipeline
+from annotator import chunks, foreground, linking, pipeline, steps, trying
 from annotator.models import Document, Job, LLMCall, Price, Project, Question, WorkerBeat
-from annotator.training import Impossible
+from annotator.refusals import Impossible
 from annotator.views import activity
 from mlworker import progress
 from mlworker.llm import chat
@@ -26,7 +26,7 @@ from mlworker.schema import NO_ENTITY, Outcome
 from mlworker.tasks import llm
 from tests import factories
 from tests.annotator import workers
-from tests.annotator.workers import Broker
+from tests.annotator.workers import Broker, link
 from tests.mlworker.llm.chat_model import make_chat_model
 
 pytestmark = pytest.mark.django_db
@@ -73,12 +73,6 @@ def page(client: Client, project: Project) -> Any:
     return page
 
 
-def link(project: Project) -> Job:
-    job = chunks.open_job(project, Job.Kind.LINK, linking.prepare(project), follow=False)
-    pipeline.dispatch(job)
-    return job
-
-
 def work(request: dict[str, Any]) -> None:
     """The worker's real answer to a message, brought back as one."""
     with progress.listening(lambda _: None):
@@ -119,6 +113,31 @@ def test_it_is_in_the_ledger_and_costs_nothing_whatever_a_server_of_its_name_wou
     assert call.prompt_tokens > call.completion_tokens == 0
     assert call.micros == 0
     assert not document.project.spendings.exists()
+
+
+def test_prompts_are_tried_on_it(page: Any, project: Project, broker: Broker) -> None:
+    document = factories.make_gold(project, "Bo met Ada.", ("Bo", "person"), split="dev")
+    factories.make_prediction(document, "Bo", "person", uncertainty=0.7)
+    prompt = factories.make_prompt(project)
+    assert "No LLM is asked in this project" not in page("prompt")
+    assert f'aria-label="Try {prompt}"' in page("prompt")
+    job = pipeline.try_prompt(project, prompt, project.memberships.get().user)
+    pipeline.dispatch(job)
+    while request := broker.take("gpu"):
+        work(request)
+    job.refresh_from_db()
+    assert (job.state, job.done) == ("done", 2)
+    found = trying.results(project.trials.get())
+    assert [side.answered for side in found.sides] == [1, 1]
+    assert [side.micros for side in found.sides] == [0, 0]
+    assert "costs nothing" in page("prompt")
+
+
+def test_where_it_is_gone_nothing_is_tried(project: Project, settings: Settings) -> None:
+    settings.LLM_FOLDER = ""
+    prompt = factories.make_prompt(project)
+    with pytest.raises(Impossible, match="Set LLM_FOLDER"):
+        trying.draw(project, prompt)
 
 
 def test_in_the_foreground(document: Document) -> None:
@@ -163,7 +182,7 @@ def test_it_waits_behind_a_training_of_another_project(document: Document, broke
     other = factories.make_project()
     for number in range(10):
         factories.make_document(other, f"Gold {number}", status="gold", split="train")
-    pieces = pipeline.STEPS[Job.Kind.TRAIN].prepare(other)
+    pieces = steps.STEPS[Job.Kind.TRAIN].prepare(other)
     pipeline.dispatch(chunks.open_job(other, Job.Kind.TRAIN, pieces))
     workers.begin(broker.take("gpu") or {})
     job = link(document.project)

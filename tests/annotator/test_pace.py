@@ -15,16 +15,13 @@ from annotator.models import Chunk, Job, LLMCall, Pace, Price, Project
 from mlworker.schema import Outcome
 from tests import factories
 from tests.annotator import workers
-from tests.annotator.workers import Broker, at_once
+from tests.annotator.workers import Broker, at_once, link
 
 pytestmark = pytest.mark.django_db
 
-MODEL = "big-model"
-
 
 @pytest.fixture(autouse=True)
-def _server(settings: Any) -> None:
-    settings.LLM_BASE_URL, settings.LLM_MODEL = "http://127.0.0.1:1/v1", MODEL
+def _server(llm_server: None, settings: Any) -> None:
     settings.CHUNK_QUESTIONS, settings.LLM_CONCURRENCY = 1, 4
 
 
@@ -45,12 +42,6 @@ def project() -> Project:
 
 def open_job(project: Project) -> Job:
     return chunks.open_job(project, Job.Kind.LINK, linking.prepare(project), follow=False)
-
-
-def link(project: Project) -> Job:
-    job = open_job(project)
-    pipeline.dispatch(job)
-    return job
 
 
 def answer(request: dict[str, Any]) -> None:
@@ -245,7 +236,7 @@ def test_a_lease_that_ran_out_makes_room(project: Project, broker: Broker) -> No
 
 def test_what_is_not_sent_for_want_of_a_budget_takes_no_place(broker: Broker) -> None:
     """Four clicks in a project whose budget is spent would keep all others waiting."""
-    Price.objects.create(model=MODEL, since=date(2020, 1, 1), prompt=1, completion=1)
+    Price.objects.create(model=factories.MODEL, since=date(2020, 1, 1), prompt=1, completion=1)
     poor = make_project(1)
     poor.monthly_budget = Decimal(0)
     poor.save()

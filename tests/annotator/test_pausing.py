@@ -10,8 +10,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from annotator import chunks, foreground, pipeline
+from annotator import chunks, foreground, pipeline, steps
 from annotator.models import Chunk, Job, Prediction, Project
+from annotator.refusals import Busy
 from mlworker.tasks import gpu
 from tests import factories
 from tests.annotator import workers
@@ -34,7 +35,7 @@ def project(settings: Any) -> Project:
 
 @pytest.fixture
 def job(project: Project, broker: Broker) -> Job:
-    pieces = pipeline.STEPS[Job.Kind.TAG].prepare(project)
+    pieces = steps.STEPS[Job.Kind.TAG].prepare(project)
     job = chunks.open_job(project, Job.Kind.TAG, pieces, follow=False)
     pipeline.dispatch(job)
     return job
@@ -94,7 +95,7 @@ def test_a_paused_job_is_the_one_of_its_kind_until_it_is_cancelled(
     project: Project, job: Job
 ) -> None:
     pipeline.pause(job)
-    with pytest.raises(pipeline.Busy, match=r"Tagging is paused .* resume or cancel it first"):
+    with pytest.raises(Busy, match=r"Tagging is paused .* resume or cancel it first"):
         chunks.open_job(project, Job.Kind.TAG, [[1]])
     assert pipeline.cancel(job)
     chunks.open_job(project, Job.Kind.TAG, [[1]])
@@ -117,7 +118,7 @@ def test_a_command_stops_when_its_job_is_paused_and_goes_on_when_resumed(
     monkeypatch.setattr(gpu, "tag", tag)
     with pytest.raises(CommandError, match=r"Tagging was paused at 2 of 6\. Resume it"):
         call_command("tag", project.name)
-    with pytest.raises(pipeline.Busy, match="is paused"):
+    with pytest.raises(Busy, match="is paused"):
         foreground.run_here(project, Job.Kind.TAG, lambda _: None)
     chunks.resume(Job.objects.get())
     job = foreground.run_here(project, Job.Kind.TAG, lambda _: None)

@@ -10,6 +10,7 @@ import pytest
 from django.apps import apps
 from django.utils import timezone
 
+from annotator import leases
 from annotator.models import LLMCall, SignInLink
 from annotator.models.scoping import ProjectScopedQuerySet
 from annotator.review import Decision, decide
@@ -78,6 +79,8 @@ def make_world(member: Any) -> None:
     mention = factories.make_doubt(document, "Ada", "person")
     factories.make_question(document, "Ada", "person")
     factories.make_swept_sentence(document)
+    document.comments.create(id=uuid.uuid4(), author=member, text="Is this a person?")
+    leases.claim(document.pk, member)
     factories.make_job(project)
     LLMCall.objects.create(project=project, attempt=1, questions_count=1)
     project.spendings.create(month=date(2026, 1, 1))
@@ -87,12 +90,14 @@ def make_world(member: Any) -> None:
 
 def test_these_models_are_scoped() -> None:
     assert sorted(model.__name__ for model in SCOPED) == [
+        "Comment",
         "Correction",
         "Document",
         "Import",
         "Job",
         "LLMCall",
         "Label",
+        "Lease",
         "Mention",
         "ModelVersion",
         "Project",

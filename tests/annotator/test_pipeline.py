@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from annotator import chunks, pipeline, tasks
+from annotator import chunks, pipeline, steps, tasks
 from annotator.models import Chunk, Document, Job, Mention, Prediction, Project, Tagging
 from mlworker.schema import Progress
 from tests import factories
@@ -44,7 +44,7 @@ def documents(project: Project, count: int) -> list[Document]:
 def start(project: Project, kind: str = Job.Kind.TAG, **fields: Any) -> Job:
     """As `pipeline.start`, with what is to happen after the commit done now."""
     fields = {"follow": False} | fields
-    pieces = pipeline.STEPS[Job.Kind(kind)].prepare(project)
+    pieces = steps.STEPS[Job.Kind(kind)].prepare(project)
     job = chunks.open_job(project, kind, pieces, **fields)
     pipeline.dispatch(job)
     return job

@@ -51,7 +51,7 @@ def test_the_command_takes_a_preset_where_no_such_file_exists(
     assert "PER, LOC, ORG, MISC" in create("News", "--labels", "conll03")
     Path("conll03").write_text("[animal]", encoding="utf-8")
     assert "animal" in create("Zoo", "--labels", "conll03")
-    with pytest.raises(CommandError, match="No such file"):
+    with pytest.raises(CommandError, match="Known label sets: conll03, ontonotes5"):
         create("Other", "--labels", "conll04")
 
 

@@ -27,6 +27,7 @@ from annotator.models import (
     SignInLink,
     User,
 )
+from annotator.refusals import Busy
 from annotator.review import Decision, Stale
 from mlworker import schema
 from tests import factories
@@ -69,7 +70,7 @@ def test_of_a_hundred_starts_one_begins(project: Project) -> None:
             try:
                 chunks.open_job(project, Job.Kind.TAG, [[1]])
                 found["began"] += 1
-            except chunks.Busy:
+            except Busy:
                 found["busy"] += 1
         return found
 

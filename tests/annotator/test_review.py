@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from annotator import gold, review
+from annotator.decisions import Decision, Refused, Stale
 from annotator.models import Correction, Document, Mention, Prediction, Project, User
-from annotator.review import Decision, Refused, Stale
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -137,7 +137,6 @@ def test_add_what_was_rejected_before(document: Document, user: User) -> None:
         ({"action": "relabel"}, "no label"),
         ({"action": "resize"}, "start and an end"),
         ({"action": "resize", "start": A, "end": 999}, "inside the text"),
-        ({"action": "submit"}, "no action"),
         ({"action": "drop"}, "no action"),
         # "Oslo" is accepted: nothing may come to lie across it.
         ({"action": "add", "start": OSLO + 1, "end": OSLO + 9, "label": "place"}, "inside"),

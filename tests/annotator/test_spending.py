@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
@@ -29,16 +31,14 @@ from mlworker.llm.prompt import build
 from mlworker.schema import AskRequest, Outcome
 from tests import factories
 from tests.annotator import workers
-from tests.annotator.workers import Broker
+from tests.annotator.workers import Broker, link
+from tests.factories import MODEL
 
 pytestmark = pytest.mark.django_db
 
-MODEL = "big-model"
-
 
 @pytest.fixture(autouse=True)
-def _server(settings: Any) -> None:
-    settings.LLM_BASE_URL, settings.LLM_MODEL = "http://127.0.0.1:1/v1", MODEL
+def _server(llm_server: None, settings: Any) -> None:
     settings.CHUNK_QUESTIONS = 1
 
 
@@ -55,17 +55,7 @@ def project() -> Project:
 
 @pytest.fixture
 def price() -> Price:
-    return Price.objects.create(
-        model=MODEL, since=date(2020, 1, 1), prompt=Decimal(200), completion=Decimal(400)
-    )
-
-
-def link(project: Project) -> Job:
-    pieces = linking.prepare(project)
-    job = chunks.open_job(project, Job.Kind.LINK, pieces, follow=False)
-    pipeline.dispatch(job)
-    job.refresh_from_db()
-    return job
+    return factories.make_price()
 
 
 def spent() -> int:
@@ -120,6 +110,33 @@ def test_no_request_goes_out_that_the_budget_has_no_room_for(
     assert "This month's LLM budget of" in job.note
     assert LLMCall.objects.count() == 2
     assert spent() == 2 * most <= project.monthly_budget * 1_000_000
+
+
+def test_the_project_page_says_that_the_budget_ended_it_and_how_to_go_on(
+    project: Project, price: Price, broker: Broker, client: Client
+) -> None:
+    project.monthly_budget = Decimal("0.01")
+    project.save()
+    link(project)
+    reader = factories.make_user()
+    factories.add_member(project, reader)
+    client.force_login(reader)
+    page = unescape(client.get(f"/projects/{project.slug}/").content.decode())
+    assert "This month's LLM budget of 0.01" in page
+    assert "What is left goes to people; ask again with a larger budget or next month." in page
+
+
+def test_a_command_that_the_budget_ends_leaves_its_reason_too(
+    project: Project, price: Price
+) -> None:
+    project.monthly_budget = Decimal("0.01")
+    project.save()
+    with pytest.raises(CommandError, match="This month's LLM budget"):
+        call_command("link", project.name)
+    job = project.jobs.get()
+    assert job.state == Job.State.FAILED
+    assert "This month's LLM budget of 0.01" in job.note
+    assert not LLMCall.objects.exists()
 
 
 def test_a_budget_without_a_price_sends_nothing_and_says_where_to_enter_one(
@@ -228,6 +245,7 @@ def test_operators_keep_prices_and_nobody_else_sees_them(client: Client) -> None
     assert ">100<" in page
     twice = client.post("/prices/", given)
     assert twice.status_code == 422
+    assert "has a price from this day on already" in twice.content.decode()
     wrong = client.post("/prices/", given | {"since": "2026-02-01", "prompt": "-1"})
     assert wrong.status_code == 422
     price = Price.objects.get()

@@ -200,7 +200,8 @@ def test_what_the_llm_named_and_nobody_could_place_is_no_no_entity(document: Doc
     sentence = factories.make_swept_sentence(document, **to)
 
     def said() -> str | None:
-        (known,) = evidence.gather(document.project, [document.pk])[document.pk]
+        threshold = document.project.threshold()
+        (known,) = evidence.gather(document.project, [document.pk], threshold)[document.pk]
         return known.span.found
 
     assert said() == NO_ENTITY

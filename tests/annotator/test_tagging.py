@@ -8,7 +8,7 @@ import pytest
 
 from annotator import chunks, pipeline, tagging
 from annotator.models import Document, Job, Prediction, Project, Tagging
-from annotator.training import Impossible
+from annotator.refusals import Impossible
 from mlworker import schema
 from tests import factories
 from tests.annotator import workers

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from annotator import chunks, pipeline, recalibrating, training
+from annotator import chunks, pipeline, recalibrating, steps, training
 from annotator.asked import whom
 from annotator.models import Document, Job, Project, Threshold
-from annotator.training import Impossible
+from annotator.refusals import Impossible
 from mlworker.schema import CalibrateRequest, CandidateOutcome, HeldOut, Text
 from tests import factories
 from tests.annotator import workers
@@ -41,7 +41,7 @@ def gold(project: Project, count: int, split: str = "train") -> list[Document]:
 
 
 def start(project: Project, kind: str = Job.Kind.TRAIN) -> Job:
-    pieces = pipeline.STEPS[Job.Kind(kind)].prepare(project)
+    pieces = steps.STEPS[Job.Kind(kind)].prepare(project)
     job = chunks.open_job(project, kind, pieces, follow=False)
     pipeline.dispatch(job)
     return job

@@ -7,24 +7,22 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.utils import timezone
 from pytest_django import Settings
 
-from annotator import pipeline, prompts, trying
+from annotator import linking, pipeline, prompts, steps, suggestions, trying
 from annotator.asked import whom, whom_with
 from annotator.models import (
     Document,
     Job,
     LLMCall,
     Mention,
-    Price,
     Project,
     Prompt,
     Question,
     Spending,
     User,
 )
-from annotator.training import Impossible
+from annotator.refusals import Impossible
 from mlworker.schema import AskRequest, Outcome
 from tests import factories
 from tests.annotator import workers
@@ -32,12 +30,9 @@ from tests.annotator.workers import Broker
 
 pytestmark = pytest.mark.django_db
 
-MODEL = "big-model"
-
 
 @pytest.fixture(autouse=True)
-def _server(settings: Any) -> None:
-    settings.LLM_BASE_URL, settings.LLM_MODEL = "http://127.0.0.1:1/v1", MODEL
+def _server(llm_server: None, settings: Any) -> None:
     settings.CHUNK_QUESTIONS = 4
 
 
@@ -101,7 +96,7 @@ def test_both_prompts_are_asked_about_the_same_spans(
 def test_the_results_are_counted_on_gold(
     project: Project, changed: Prompt, user: User, broker: Broker
 ) -> None:
-    Price.objects.create(model=MODEL, since=timezone.localdate(), prompt=200, completion=400)
+    factories.make_price()
     job = start(project, changed, user)
     for request in broker.all("llm"):
         better = text_of(request) == changed.text
@@ -157,7 +152,7 @@ def test_a_prompt_that_comes_into_use_has_its_answers_already(
         workers.deliver(workers.answer(request, Bo="person", Oslo="place"))
     prompts.take_into_use(project, changed)
     assert project.trials.get().is_over
-    assert pipeline.linking.prepare(project) == []
+    assert linking.prepare(project) == []
 
 
 def test_a_trial_changes_no_document(
@@ -165,7 +160,7 @@ def test_a_trial_changes_no_document(
 ) -> None:
     open_one = factories.make_document(project, "Bo met 9 in Oslo.")
     factories.make_prediction(open_one, "Bo", "group", uncertainty=0.7)
-    pipeline.suggestions.refresh(project, [open_one.pk])
+    suggestions.refresh(project, [open_one.pk])
     kept = [*Document.objects.order_by("pk").values(), *Mention.objects.order_by("pk").values()]
     job = start(project, changed, user)
     for request in broker.all("llm"):
@@ -177,7 +172,7 @@ def test_a_trial_changes_no_document(
         *Mention.objects.order_by("pk").values(),
     ]
     assert not Question.objects.filter(document=open_one).exists()
-    assert pipeline.follow_up(job) is None
+    assert steps.follow_up(job) is None
 
 
 def test_the_papers_prompt_is_tried_one_question_a_request(
@@ -240,7 +235,7 @@ def test_without_held_out_gold_or_against_itself_nothing_is_tried(
 def test_a_trial_keeps_to_the_budget(
     project: Project, changed: Prompt, user: User, broker: Broker
 ) -> None:
-    Price.objects.create(model=MODEL, since=timezone.localdate(), prompt=200, completion=400)
+    factories.make_price()
     Project.objects.update(monthly_budget=Decimal("0.01"))
     project.refresh_from_db()
     job = start(project, changed, user)

@@ -168,6 +168,14 @@ def test_without_a_price_tokens_stand_for_money(client: Client, project: Project
     assert "USD" in said(client, address(project))
 
 
+def test_recorded_answers_are_not_said_to_lack_a_price(client: Client, project: Project) -> None:
+    factories.make_call(project)
+    Project.objects.filter(pk=project.pk).update(provider="recorded")
+    words = said(client, address(project))
+    assert "cost nothing" in words
+    assert "o price is known" not in words
+
+
 def test_requests_of_unknown_end_are_listed_with_what_is_reserved(
     client: Client, project: Project
 ) -> None:

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-OFFSETS = settings.BASE_DIR / "static" / "offsets.js"
+from annotator.formats.offsets import Draft, RawSpan, Unit, resolve
+from annotator.formats.records import Record
+
+OFFSETS = settings.BASE_DIR / "static" / "text.js"
 # Letters, combining marks, emoji (joined, flags, skin tones), scripts right to left and unspaced.
 PIECES = [
     *"ab Zé'-_9\t.",
@@ -67,6 +70,24 @@ def test_every_code_point_has_its_utf16_index() -> None:
     cases = [(text, at) for text in texts(300) for at in range(len(text) + 1)]
     answers = run([("utf16Index", text, at) for text, at in cases])
     assert answers == [units(text[:at]) for text, at in cases]
+
+
+def test_the_page_and_the_server_name_the_same_words_in_ten_thousand_texts() -> None:
+    chance = random.Random(11)
+    spans = []
+    for text in texts(14_000):
+        start = chance.randint(0, len(text))
+        spans.append((text, start, chance.randint(start, len(text))))
+    starts = run([("utf16Index", text, start) for text, start, _ in spans])
+    ends = run([("utf16Index", text, end) for text, _, end in spans])
+    drafts = [
+        Draft(Record(text, 1, ""), [RawSpan(low, high, "x")], [], Unit.UTF_16)
+        for (text, start, end), low, high in zip(spans, starts, ends, strict=True)
+        if start < end
+    ]
+    read = [(m.start, m.end) for record in resolve(drafts, []) for m in record.mentions]
+    assert read == [(start, end) for _, start, end in spans if start < end]
+    assert len(read) >= 10_000
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ import pytest
 from django.test import Client
 from django.utils.html import escape
 
-from annotator import prompts
+from annotator import pipeline, prompts
 from annotator.asked import whom
 from annotator.models import Job, LLMCall, Prediction, Project, Prompt, User
 from mlworker.llm.prompt import built_in
+from mlworker.schema import Outcome
 from tests import factories
 from tests.annotator import workers
 from tests.annotator.workers import Broker
@@ -121,9 +122,11 @@ def test_the_side_panel_leads_managers_there(client: Client, project: Project) -
     document = factories.make_document(project, status="tagged")
     prediction = factories.make_prediction(document, "Bo", "person", uncertainty=0.9)
     question = factories.make_question(document, "Bo", "person", **asdict(whom(project)))
-    factories.make_mention(document, "Bo", "person", prediction=prediction, question=question)
+    mention = factories.make_mention(
+        document, "Bo", "person", prediction=prediction, question=question
+    )
     address = f"/projects/letters/prompt/?span={prediction.pk}#asked"
-    review = f"/projects/letters/documents/{document.pk}/"
+    review = f"/projects/letters/documents/{document.pk}/why/?mention={mention.pk}"
     assert address in client.get(review).content.decode()
     assert "/projects/letters/prompt/" in client.get("/projects/letters/").content.decode()
     annotator = factories.make_user()
@@ -237,6 +240,37 @@ def test_a_trial_can_be_discarded(client: Client, project: Project) -> None:
     trial.refresh_from_db()
     assert trial.is_over
     assert project.prompts.get() == prompt
+
+
+def test_a_trial_that_is_discarded_asks_nothing_more(
+    client: Client, project: Project, broker: Broker, django_capture_on_commit_callbacks: Any
+) -> None:
+    document = factories.make_gold(project, "Bo slept.", ("Bo", "person"), split="dev")
+    factories.make_prediction(document, "Bo", "group", uncertainty=0.7)
+    with django_capture_on_commit_callbacks(execute=True):
+        change(client, **{"try": "1"})
+    under_way = broker.all("llm")
+    post(client, "discard/")
+    assert Job.objects.get().state == "cancelled"
+    for request in under_way:
+        workers.deliver(workers.outcome(request, Outcome.RETRY, retry_after=0.0))
+    pipeline.sweep()
+    assert broker.all("llm") == []
+
+
+def test_what_was_in_use_when_a_trial_began_is_not_said_to_be_in_use_for_ever(
+    client: Client, project: Project
+) -> None:
+    document = factories.make_gold(project, "Bo slept.", ("Bo", "person"), split="dev")
+    prediction = factories.make_prediction(document, "Bo", "group", uncertainty=0.7)
+    first, second = factories.make_prompt(project), factories.make_prompt(project)
+    project.trials.create(prompt=second).spans.set([prediction])
+    in_use = '<span class="badge">in use</span>'
+    assert f"Built in {in_use}" in page(client)
+    prompts.take_into_use(project, first)
+    found = page(client)
+    assert "Prompt 2 on trial" in found
+    assert in_use not in found.partition("Span by span")[0].partition("on trial")[2]
 
 
 def test_why_a_prompt_cannot_be_tried_is_said(client: Client, project: Project) -> None:

@@ -14,8 +14,8 @@ from celery import Celery, current_app
 from celery._state import _set_current_app
 from django.db import connections
 
-from annotator import pipeline
-from annotator.models import Chunk
+from annotator import chunks, linking, pipeline
+from annotator.models import Chunk, Job, Project
 from mlworker import broker, schema
 from mlworker.llm import sweep
 from mlworker.schema import NO_ENTITY, Answer, Lane, Outcome
@@ -66,6 +66,14 @@ class Broker:
 
     def all(self, queue: str) -> list[dict[str, Any]]:
         return list(iter(lambda: self.take(queue), None))
+
+
+def link(project: Project) -> Job:
+    """Has the project's LLM asked: as many requests as may be under way are sent."""
+    job = chunks.open_job(project, Job.Kind.LINK, linking.prepare(project), follow=False)
+    pipeline.dispatch(job)
+    job.refresh_from_db()
+    return job
 
 
 def deliver(result: schema.Work) -> None:

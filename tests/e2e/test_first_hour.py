@@ -54,9 +54,9 @@ def sign_in(page: Page, link: str) -> None:
 def review_by_keyboard(page: Page) -> None:
     """Accepts all that needs a person in the document on the page, and submits it."""
     here = page.url
-    while (left := page.locator(".mention.needs.last").count()) > 0:
+    while (left := page.locator(".mention.needs").count()) > 0:
         page.keyboard.press("a")
-        expect(page.locator(".mention.needs.last")).to_have_count(left - 1)
+        expect(page.locator(".mention.needs")).to_have_count(left - 1)
         expect(page.locator("#state")).to_have_text("Saved")
     page.keyboard.press("Control+Enter")
     page.wait_for_url(lambda url: url != here)

@@ -11,7 +11,7 @@ from mlworker import corpora, versions
 from mlworker.__main__ import main
 from mlworker.bench import accuracy, figures, memory, tables
 from mlworker.bench.accuracy import Measured, Pace, Trained, Variant
-from mlworker.bench.figures import Better, Figure
+from mlworker.bench.rows import Better, Figure
 from mlworker.bench.verdicts import verdicts
 from mlworker.config import Robust
 from mlworker.evaluation import UncertaintyQuality

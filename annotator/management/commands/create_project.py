@@ -73,5 +73,9 @@ class Command(DatabaseCommand):
 
 def read_label_file_or_preset(given: Path) -> list[schema.Label]:
     """A file goes before a preset of its name."""
-    is_preset = str(given) in PRESETS and not given.exists()
-    return labels_of(str(given)) if is_preset else read_label_file(given)
+    if given.exists():
+        return read_label_file(given)
+    if str(given) in PRESETS:
+        return labels_of(str(given))
+    known = ", ".join(PRESETS)
+    raise ValidationError(f"{given}: No such file or directory. Known label sets: {known}.")

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from annotator.evaluation import evaluate
 from annotator.management.steps import ProjectCommand
 from annotator.models import Document
-from annotator.training import Impossible
+from annotator.refusals import Impossible
 
 
 class Command(ProjectCommand):

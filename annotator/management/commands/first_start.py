@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.db import transaction
 
 from annotator.demo.making import make
-from annotator.models import SignInLink, User
+from annotator.models import Membership, Project, SignInLink, User
 
 from .sign_in_link import address
 
@@ -24,5 +24,12 @@ class Command(BaseCommand):
             if User.objects.exists():
                 return
             admin = User.objects.create_superuser("admin")
+            _own_what_nobody_owns(admin)
             make(admin)
         self.stdout.write(address(SignInLink.issue(admin)))
+
+
+def _own_what_nobody_owns(admin: User) -> None:
+    """Projects that were made from the command line before there was anybody to see them."""
+    for project in Project.objects.filter(memberships__isnull=True):
+        Membership.objects.create(project=project, user=admin, role=Membership.Role.OWNER)

@@ -6,10 +6,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from annotator import pipeline, sweeping
+from annotator import steps, sweeping
 from annotator.figures import named, sweep_figures
 from annotator.management.steps import ProjectCommand
 from annotator.models import Job, Project
+from annotator.refusals import Impossible
 
 
 class Command(ProjectCommand):
@@ -33,7 +34,7 @@ class Command(ProjectCommand):
             self._set_share(project, options["share"])
         if project.sweep_share or options["share"] is None:
             sweeping.reopen(project)
-            self.run_on(project, pipeline.first_step(project, Job.Kind.SWEEP))
+            self.run_on(project, steps.first_step(project, Job.Kind.SWEEP))
         self.answer(self._figures(project), options)
 
     def _set_share(self, project: Project, percent: float) -> None:
@@ -44,7 +45,7 @@ class Command(ProjectCommand):
         try:
             if percent:
                 sweeping.check(project)
-        except pipeline.Impossible as reason:
+        except Impossible as reason:
             raise CommandError(str(reason)) from reason
         Project.objects.filter(pk=project.pk).update(sweep_share=percent)
 

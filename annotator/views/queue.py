@@ -1,0 +1,81 @@
+"""The next document for a person, claimed so that nobody else gets it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from annotator import leases
+from annotator.models import Document, Project
+from annotator.queue import Order, Wish, claim_next
+
+from .access import Request, find_document, find_project, find_whole, sheet_of
+from .incoming import Malformed, flag, number, optional, read_json, text
+
+CHECKING = "checking_sure_documents"
+LONGEST_SEARCH = 200
+
+
+@require_POST
+@never_cache
+def next_document(request: Request, slug: str) -> JsonResponse:
+    project = find_project(request, slug)
+    try:
+        wish = _wish(request, project)
+    except Malformed as error:
+        return error.answer
+    found = claim_next(project, request.user, wish)
+    return JsonResponse(
+        {
+            "sheet": sheet_of(request, find_whole(project, found.pk)) if found else None,
+            "url": reverse("annotator:review_next", args=[slug]),
+        }
+    )
+
+
+@require_POST
+@never_cache
+def renew_lease(request: Request, slug: str, pk: int) -> HttpResponse:
+    """200 where the document is with this person for another while, 409 where with another."""
+    document = find_document(request, slug, pk)
+    mine = leases.claim(document.pk, request.user)
+    return JsonResponse({"mine": mine}, status=200 if mine else 409)
+
+
+def is_checking(request: Request, project: Project) -> bool:
+    """Whether this person chose to go on with documents in which nothing is in doubt."""
+    return bool(request.session.get(CHECKING) == project.pk)
+
+
+def _wish(request: Request, project: Project) -> Wish:
+    given = read_json(
+        request,
+        {
+            "after": optional(number),
+            "order": optional(_order),
+            "q": optional(text),
+            "skipped": optional(flag),
+        },
+    )
+    words = tuple((given["q"] or "")[:LONGEST_SEARCH].split())
+    after: Document | None = None
+    if given["after"] is not None:
+        after = project.documents.without_text().filter(pk=given["after"]).first()
+    return Wish(
+        order=given["order"] or Order.EXPECTED,
+        words=words,
+        all=is_checking(request, project),
+        after=after,
+        skipped=bool(given["skipped"]),
+    )
+
+
+def _order(given: Any, where: str) -> Order:
+    try:
+        return Order(text(given, where))
+    except ValueError as error:
+        raise Malformed(f"{where} must be one of {', '.join(Order)}.") from error
