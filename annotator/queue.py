@@ -102,11 +102,12 @@ def _of(project: Project, document: Document | None) -> Document | None:
     return document
 
 
-_NEEDED = ("project", "status", "priority", "sha256")
+PLACE = ("project", "status", "priority", "sha256")
+"""What says where in the queue a document is."""
 
 
 def _open(project: Project, after: Document | None) -> DocumentQuerySet:
-    documents: DocumentQuerySet = Document.objects.filter(project=project).only(*_NEEDED)
+    documents: DocumentQuerySet = Document.objects.filter(project=project).only(*PLACE)
     documents = documents.exclude(status=Document.Status.GOLD)
     return documents.exclude(pk=after.pk) if after else documents
 
@@ -135,23 +136,13 @@ def _ordered(documents: DocumentQuerySet, wish: Wish) -> Iterator[Document]:
 
 
 def _expected(documents: DocumentQuerySet, after: Document | None) -> Document | None:
-    """The best of each status, which an index answers at once, then the better of the two."""
-    statuses = (Document.Status.NEW, Document.Status.TAGGED)
-    best = [_best(documents.filter(status=status), status, after) for status in statuses]
-    found = [document for document in best if document is not None]
-    return min(found, key=lambda d: (-d.priority, d.status, d.pk), default=None)
-
-
-def _best(documents: DocumentQuerySet, status: str, after: Document | None) -> Document | None:
     if after is not None:
         same = Q(priority=after.priority)
         # Of two that weigh the same, the status decides, then the place.
-        if status == after.status:
-            behind = Q(priority__lt=after.priority) | same & Q(pk__gt=after.pk)
-        else:
-            behind = Q(priority__lt=after.priority) | same & Q(status__gt=after.status)
+        behind = Q(priority__lt=after.priority) | same & Q(status__gt=after.status)
+        behind |= same & Q(status=after.status, pk__gt=after.pk)
         documents = documents.filter(behind, priority__lte=after.priority)
-    best: Document | None = documents.order_by("-priority", "pk").first()
+    best: Document | None = documents.order_by(*ORDER).first()
     return best
 
 

@@ -101,7 +101,8 @@ def submit(
 
 
 def _lock(document: Document) -> Document:
-    locked: Document = Document.objects.select_for_update().get(pk=document.pk)
+    # Its text only where it is asked for.
+    locked: Document = Document.objects.without_text().select_for_update().get(pk=document.pk)
     locked.project = document.project
     return locked
 
@@ -115,6 +116,8 @@ def _recorded(
         raise Refused("Two of these decisions have the same id; give each its own.")
     if len(ids) > 1 and any(decision.action == Action.UNDO for decision in decisions):
         raise Refused("To undo is a step of its own; send it alone.")
+    if not Correction.objects.filter(pk__in=ids).exists():
+        return {}
     known = Correction.objects.in_bulk(ids)
     for earlier in known.values():
         if (earlier.document_id, earlier.author_id) != (document.pk, user.pk):

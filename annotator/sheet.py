@@ -9,7 +9,7 @@ from mlworker.schema import NO_ENTITY
 
 from . import leases
 from .markup import Markup
-from .models import Comment, Document, Mention, Prediction, Project, Question, User
+from .models import Document, Mention, Prediction, Project, Question, User
 from .swept import swept_by
 from .undoing import steps
 
@@ -18,8 +18,9 @@ MOST_UNPLACED = 10
 
 
 def find_document(project: Project, pk: int) -> Document | None:
-    """With all that `sheet` needs of its row."""
-    found = project.documents.select_related("reviewed_by", "flagged_by", "lease__user")
+    """With all that `sheet` needs of its row. People are not joined: few documents have any, and
+    each would be a dozen columns of every one."""
+    found = project.documents.select_related("lease")
     document = cast("Document | None", found.filter(pk=pk).first())
     if document is not None:
         document.project = project
@@ -100,18 +101,20 @@ def steps_json(document: Document, rows: Iterable[Mention], user: User) -> dict[
 
 
 def comments(document: Document, user: User) -> list[dict[str, Any]]:
-    rows: Iterable[Comment] = document.comments.select_related("author")
+    rows = document.comments.values_list(
+        "pk", "author", "author__username", "start", "end", "text", "created_at"
+    )
     return [
         {
-            "id": str(row.pk),
-            "author": row.author.username,
-            "mine": row.author_id == user.pk,
-            "start": row.start,
-            "end": row.end,
-            "text": row.text,
-            "at": _at(row.created_at),
+            "id": str(pk),
+            "author": name,
+            "mine": author == user.pk,
+            "start": start,
+            "end": end,
+            "text": text,
+            "at": _at(at),
         }
-        for row in rows
+        for pk, author, name, start, end, text, at in rows
     ]
 
 
@@ -129,7 +132,7 @@ def _lease(document: Document, user: User) -> dict[str, Any] | None:
         return None
     return {
         "mine": lease.user_id == user.pk,
-        "by": lease.user.username,
+        "by": user.username if lease.user_id == user.pk else lease.user.username,
         "until": _at(lease.until),
     }
 

@@ -189,6 +189,8 @@ def steps(
 
     As in every editor, what was undone can be done again until something new is decided.
     """
+    if document.version == 0:  # as of most documents that are opened
+        return [], []
     rows = Correction.objects.filter(document=document, author=user, step__isnull=False)
     rows = rows.only(*_NEEDED).order_by("-document_version", "-created_at")
     undone = {row.undoes_id for row in rows}

@@ -119,7 +119,11 @@ class Document(models.Model):
     class Meta:
         ordering = ["pk"]
         indexes = [
-            models.Index(fields=["project", "status", "-priority"], name="document_queue"),
+            models.Index(
+                fields=["project", "-priority", "status", "id"],
+                condition=~Q(status="gold"),
+                name="document_queue",
+            ),
             models.Index(fields=["project", "split", "status"], name="document_split"),
             models.Index(fields=["project", "status", "needs_count"], name="document_progress"),
             models.Index(fields=["project", "sha256"], name="document_audit"),

@@ -27,8 +27,7 @@ class Request(Visit):
 
 def find_project(request: Request, slug: str) -> Project:
     """The project of this name that the person is a member of, else 404."""
-    projects = Project.objects.for_user(request.user).select_related("serving")
-    return cast("Project", get_object_or_404(projects, slug=slug))
+    return cast("Project", get_object_or_404(Project.objects.for_user(request.user), slug=slug))
 
 
 def find_managed(request: Request, slug: str) -> Project:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from annotator import leases
 from annotator.models import Document, Project
-from annotator.queue import Order, Wish, claim_next
+from annotator.queue import PLACE, Order, Wish, claim_next
 
 from .access import Request, find_document, find_project, find_whole, sheet_of
 from .incoming import Malformed, flag, number, optional, read_json, text
@@ -64,7 +64,7 @@ def _wish(request: Request, project: Project) -> Wish:
     words = tuple((given["q"] or "")[:LONGEST_SEARCH].split())
     after: Document | None = None
     if given["after"] is not None:
-        after = project.documents.without_text().filter(pk=given["after"]).first()
+        after = project.documents.only(*PLACE).filter(pk=given["after"]).first()
     return Wish(
         order=given["order"] or Order.EXPECTED,
         words=words,
