@@ -21,6 +21,9 @@ _CLAIM = """
     ON CONFLICT (document_id) DO UPDATE SET user_id = excluded.user_id, until = excluded.until
     WHERE annotator_lease.user_id = excluded.user_id OR annotator_lease.until <= %s
 """
+_KEEP = """
+    UPDATE annotator_lease SET until = %s WHERE document_id = %s AND user_id = %s AND until < %s
+"""
 _RELEASE = "DELETE FROM annotator_lease WHERE document_id = %s AND user_id = %s"
 _HELD = """
     SELECT lease.document_id, lease.user_id FROM annotator_lease lease
@@ -40,13 +43,13 @@ def claim(document: int, user: User, *, unfinished: bool = False) -> bool:
         return bool(cursor.rowcount)
 
 
-def keep(document: Document, user: User) -> None:
+def keep(document: int, user: User) -> None:
     """Lets a lease of `user` begin anew, where less than half of it is left: one write in so many
     minutes, not one a decision."""
-    lease: Lease | None = getattr(document, "lease", None)
-    half = timezone.now() + LASTS / 2
-    if lease is not None and lease.user_id == user.pk and lease.until < half:
-        claim(document.pk, user)
+    now = timezone.now()
+    until, half = _written(now + LASTS), _written(now + LASTS / 2)
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, [until, document, user.pk, half])
 
 
 def release(document: int, user: User) -> None:

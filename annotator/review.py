@@ -11,6 +11,7 @@ from functools import partial
 from django.db import transaction
 from django.utils import timezone
 
+from . import leases
 from .decisions import ACTIONS, Action, Decision, Refused, Stale
 from .markup import Markup
 from .models import Correction, Document, Mention, User
@@ -68,6 +69,7 @@ def decide_all(
         weigh(locked, markup)
         locked.save(update_fields=CHANGES)
         _record(done, step, locked.version)
+        leases.keep(locked.pk, user)
     return Outcome(locked, [*known.values(), *done], markup.touched, markup)
 
 

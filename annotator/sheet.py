@@ -8,7 +8,7 @@ from typing import Any, cast
 from mlworker.schema import NO_ENTITY
 
 from . import leases
-from .markup import Markup
+from .markup import Markup, place
 from .models import Document, Mention, Prediction, Project, Question, User
 from .swept import swept_by
 from .undoing import steps
@@ -57,7 +57,7 @@ def labels(project: Project) -> list[dict[str, Any]]:
 def mentions(markup: Markup, among: Collection[int] | None = None) -> list[dict[str, Any]]:
     """The mentions, all or those `among` these ids, in the order of the text."""
     rows = [row for row in markup if among is None or row.pk in among]
-    rows.sort(key=lambda row: (row.start, -row.end, row.pk))
+    rows.sort(key=place)
     if not rows:
         return []
     names = {label.pk: label.name for label in markup.labels.values()}

@@ -44,14 +44,14 @@ def project_context(request: Request, project: Project, section: str) -> dict[st
 
 _NEEDED = (
     *("length", "project__slug", "project__overlap", "project__provider"),
-    *("project__retrain_after", "lease__user", "lease__until"),
+    "project__retrain_after",
 )
 
 
 def find_document(request: Request, slug: str, pk: int) -> Document:
     """A document of that project, else 404: of both only what a decision needs."""
     documents = Document.objects.for_user(request.user).filter(project__slug=slug)
-    documents = documents.select_related("project", "lease").only(*_NEEDED)
+    documents = documents.select_related("project").only(*_NEEDED)
     return cast("Document", get_object_or_404(documents, pk=pk))
 
 

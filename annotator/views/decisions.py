@@ -8,7 +8,7 @@ from django.http import JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from annotator import leases, pipeline, review, sheet
+from annotator import pipeline, review, sheet
 from annotator.decisions import Action, Decision, Name, Refused, Stale
 from annotator.markup import Markup
 from annotator.models import Document
@@ -54,7 +54,6 @@ def decide(request: Request, slug: str, pk: int) -> JsonResponse:
         return _not_saved(request, document, STALE, 409)
     except Refused as refusal:
         return _not_saved(request, document, " ".join(refusal.messages), 422)
-    leases.keep(document, request.user)
     return JsonResponse(_answer(request, done, decisions))
 
 
