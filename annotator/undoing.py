@@ -39,6 +39,7 @@ def undo(markup: Markup, author: User, decision: Decision) -> list[Correction]:
         made.changes = markup.take_changes()
         made.document_change = _revert_document(markup.document, row.document_change)
         done.append(made)
+    _refuse_open_in_gold(markup, step)
     if not markup.document.project.overlap:
         _refuse_overlaps(markup, step)
     return done
@@ -136,9 +137,26 @@ def _reverse(row: Correction, id: uuid.UUID) -> Correction:
     )
 
 
+def _came_back(step: list[Correction]) -> set[int]:
+    """The ids of the mentions that are as they were before `step`."""
+    return {before["id"] for row in step for before, _ in row.changes if before}
+
+
+def _refuse_open_in_gold(markup: Markup, step: list[Correction]) -> None:
+    """Raises `Refused` where something would be open again in a document that was submitted since:
+    nobody would be asked about it, and gold would lack it."""
+    back = _came_back(step) if markup.document.status == Document.Status.GOLD else set()
+    for mention in markup:
+        if mention.pk in back and mention.state == Mention.State.SUGGESTED:
+            raise Refused(
+                f"The document was submitted after {markup.told(mention)} was decided, so that "
+                "cannot be undone any more. Decide about it anew."
+            )
+
+
 def _refuse_overlaps(markup: Markup, step: list[Correction]) -> None:
     """Raises `Refused` where something that came back lies across what was accepted since."""
-    back = {before["id"] for row in step for before, _ in row.changes if before}
+    back = _came_back(step)
     for mention in markup:
         if mention.pk not in back or mention.state == Mention.State.REJECTED:
             continue
@@ -215,7 +233,7 @@ def _possible(
     found = []
     for step in steps[:MOST_STEPS]:
         would = _Would({}, image)
-        if all(would.revert(row, state) for row in step.rows):
+        if all(would.revert(row, state) for row in step.rows) and not would.opens_gold:
             state |= would.mentions
             image = would.document
             found.append(step.id)
@@ -228,6 +246,13 @@ class _Would:
 
     mentions: dict[int, tuple[Any, ...] | None]
     document: Image
+
+    @property
+    def opens_gold(self) -> bool:
+        """Whether something would be open again in a document that is gold still."""
+        states = {seen[_SEEN.index("state")] for seen in self.mentions.values() if seen}
+        is_gold = self.document["status"] == Document.Status.GOLD
+        return is_gold and Mention.State.SUGGESTED in states
 
     def revert(self, row: Correction, state: dict[int, tuple[Any, ...] | None]) -> bool:
         """Whether it is possible."""

@@ -210,6 +210,16 @@ def test_undo_leaves_alone_what_was_decided_since(project: Project, user: User) 
     assert triage.waiting(project).count() == 2
 
 
+def test_undo_leaves_alone_what_was_submitted_since(project: Project, user: User) -> None:
+    first, *_ = fill(project)
+    step = settle(project, user, Wish("accept"))
+    review.submit(first.document, factories.make_user(), id=uuid.uuid4())
+    tally = settling.take_back(project, user, step, uuid.uuid4())
+    assert tally == Tally(mentions=2, documents=2, kept=1)
+    first.refresh_from_db()
+    assert first.state == "accepted"
+
+
 def test_an_undo_sent_twice_is_one(project: Project, user: User) -> None:
     fill(project)
     step, by = settle(project, user, TO_PLACE), uuid.uuid4()

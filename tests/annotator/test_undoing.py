@@ -151,6 +151,20 @@ def test_what_was_marked_across_it_since_stands(document: Document, user: User) 
         undo(document, user, step)
 
 
+def test_what_was_submitted_since_is_not_opened_again(document: Document, user: User) -> None:
+    """Gold would lack it, and nobody would be asked about it."""
+    mention = factories.make_doubt(document, "Ada", "person")
+    step = act(document, user, "accept", mention=mention.pk)
+    submitted = act(document, factories.make_user(), "submit")
+    with pytest.raises(Refused, match=r"submitted after “Ada” \(person\) was decided"):
+        undo(document, user, step)
+    assert offered(document, user) == ([], [])
+    undo(document, Correction.objects.get(pk=submitted).author, submitted)
+    assert offered(document, user) == ([step], [])
+    undo(document, user, step)
+    assert [row["state"] for row in rows(document)] == ["suggested"]
+
+
 def test_an_older_step_is_undone_alone_where_nothing_hangs_on_it(
     document: Document, user: User
 ) -> None:
