@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.contrib.auth import login, logout, update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -39,7 +39,7 @@ def sign_in(request: Visit) -> HttpResponse:
     form = AuthenticationForm(request, request.POST or None)
     if form.is_valid():
         login(request, form.get_user())
-        return redirect(_after_sign_in(request))
+        return HttpResponseRedirect(_after_sign_in(request))
     status = 422 if form.is_bound else 200
     context = {"form": form, "next": request.GET.get("next", "")}
     return TemplateResponse(request, "sign_in.html", context, status=status)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpResponse
-from django.shortcuts import redirect
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import escape_leading_slashes, url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from .access import Visit
@@ -22,7 +22,7 @@ YEAR = 365 * 24 * 3600
 def change_theme(request: Visit) -> HttpResponse:
     """On to the next of the three, and back to the page that was open."""
     theme = NEXT.get(request.COOKIES.get(COOKIE, ""), "")
-    response = redirect(_page_before(request))
+    response = HttpResponseRedirect(_page_before(request))
     if theme:
         response.set_cookie(
             COOKIE, theme, max_age=YEAR, secure=request.is_secure(), httponly=True, samesite="Lax"
@@ -36,5 +36,6 @@ def _page_before(request: Visit) -> str:
     before = request.headers.get("Referer", "")
     if url_has_allowed_host_and_scheme(before, {request.get_host()}):
         page = urlsplit(before)
-        return f"{page.path}?{page.query}" if page.query else page.path
-    return "annotator:projects"
+        path = escape_leading_slashes(page.path or "/")
+        return f"{path}?{page.query}" if page.query else path
+    return reverse("annotator:projects")

@@ -43,6 +43,12 @@ def test_signing_in_leads_nowhere_else(client: Client, user: User, to: str) -> N
     assert client.post("/sign-in/", data)["Location"] == "/"
 
 
+@pytest.mark.parametrize("to", ["projects", "?a=1", "#x"])
+def test_signing_in_leads_to_no_page_by_its_name(client: Client, user: User, to: str) -> None:
+    data = {"username": "ada", "password": factories.PASSWORD, "next": to}
+    assert client.post("/sign-in/", data)["Location"] == to
+
+
 def test_looking_at_a_link_does_not_use_it(client: Client, user: User) -> None:
     to = link(user)
     for _ in range(3):

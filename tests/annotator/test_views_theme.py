@@ -25,9 +25,19 @@ def test_it_leads_back_to_the_page_that_was_open(client: Client) -> None:
     assert change(client, "http://testserver/projects/x/?q=a") == "/projects/x/?q=a"
 
 
-@pytest.mark.parametrize("referer", ["https://evil.example/x", "javascript:alert(1)", "//evil/x"])
-def test_it_leads_nowhere_else(client: Client, referer: str) -> None:
-    assert change(client, referer) == "/"
+@pytest.mark.parametrize(
+    ("referer", "to"),
+    [
+        ("https://evil.example/x", "/"),
+        ("javascript:alert(1)", "/"),
+        ("//evil/x", "/"),
+        ("http://testserver//evil.example/", "/%2Fevil.example/"),
+        ("http://testserver", "/"),
+        ("nowhere", "nowhere"),
+    ],
+)
+def test_it_leads_nowhere_else(client: Client, referer: str, to: str) -> None:
+    assert change(client, referer) == to
 
 
 def test_an_unknown_theme_counts_for_none(client: Client) -> None:
