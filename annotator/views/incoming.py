@@ -23,6 +23,8 @@ class Malformed(Exception):
 
 def read_json(request: HttpRequest, fields: dict[str, Reader]) -> dict[str, Any]:
     """The body, an object of exactly these `fields`. Raises `Malformed`."""
+    if request.content_type != "application/json":  # a form's body is read as such and gone
+        raise Malformed("The body must be sent as application/json.")
     try:
         body = json.loads(request.body, parse_constant=_refuse)
         json.dumps(body, ensure_ascii=False).encode()

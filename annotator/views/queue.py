@@ -46,6 +46,11 @@ def renew_lease(request: Request, slug: str, pk: int) -> HttpResponse:
     return JsonResponse({"mine": mine}, status=200 if mine else 409)
 
 
+def words_of(request: Request) -> str:
+    """The words to search, of the address."""
+    return request.GET.get("q", "").replace("\x00", "")[:LONGEST_SEARCH]
+
+
 def is_checking(request: Request, project: Project) -> bool:
     """Whether this person chose to go on with documents in which nothing is in doubt."""
     return bool(request.session.get(CHECKING) == project.pk)

@@ -23,7 +23,7 @@ from mlworker.evidence import said_of
 
 from .access import Request, find_project, find_whole, project_context, sheet_of
 from .activity import activity_context
-from .queue import CHECKING, LONGEST_SEARCH, is_checking
+from .queue import CHECKING, is_checking, words_of
 from .shown import Shown, choices
 
 
@@ -34,7 +34,7 @@ def review_next(request: Request, slug: str) -> HttpResponse:
     project = find_project(request, slug)
     if "sure" in request.GET:
         request.session[CHECKING] = project.pk
-    order, words = chosen_order(request), request.GET.get("q", "")[:LONGEST_SEARCH]
+    order, words = chosen_order(request), words_of(request)
     everything = is_checking(request, project)
     wish = queue.Wish(order=order, words=tuple(words.split()), all=everything)
     document = queue.claim_next(project, request.user, wish)
@@ -84,7 +84,7 @@ def _desk(request: Request, project: Project) -> dict[str, Any]:
         "next": reverse("annotator:next", args=[project.slug]),
         "guidelines": reverse("annotator:guidelines", args=[project.slug]),
         "order": chosen_order(request),
-        "q": request.GET.get("q", "")[:LONGEST_SEARCH],
+        "q": words_of(request),
     }
 
 

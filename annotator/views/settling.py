@@ -121,7 +121,7 @@ def _asked(request: Request) -> tuple[Wish, Seen]:
 
 def _wish(given: str) -> Wish:
     """`accept`, `reject`, or `relabel` and a label."""
-    action, _, label = given.partition(" ")
+    action, _, label = given.replace("\x00", "").partition(" ")
     return Wish(action, label)
 
 

@@ -29,6 +29,7 @@ FILES = (
     "test_triage.py",
     "test_settling.py",
     "test_views_triage.py",
+    "test_views_review.py",
 )
 
 

@@ -271,6 +271,18 @@ def test_what_is_malformed_is_a_400_that_says_where(
     assert says in response.json()["message"]
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x"])
+def test_what_is_not_called_json_is_a_400(document: Document, user: User, kind: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(user)
+    client.get(page(document))
+    token = {"X-CSRFToken": client.cookies["csrftoken"].value}
+    body = json.dumps(GOOD)
+    response = client.post(page(document, "decide"), body, content_type=kind, headers=token)
+    assert response.status_code == 400
+    assert "application/json" in response.json()["message"]
+
+
 def test_too_many_decisions_are_a_413(client: Client, document: Document) -> None:
     many = [decision("reject", mention=ADA)] * 2001
     assert decide(client, document, *many).status_code == 413
@@ -365,6 +377,14 @@ def test_review_leads_to_the_most_doubtful(client: Client, document: Document) -
     assert review_next(client, document.project)["Location"] == page(other)
     answer = call_next(client, document.project, after=other.pk).json()
     assert answer["sheet"]["id"] == document.pk
+
+
+def test_a_search_for_what_no_text_can_hold_finds_what_is_left_of_it(
+    client: Client, document: Document
+) -> None:
+    """PostgreSQL knows no NUL."""
+    to = reverse("annotator:review_next", args=[document.project.slug])
+    assert client.get(to, {"q": "Os\0lo"})["Location"] == f"{page(document)}?order=expected&q=Oslo"
 
 
 def test_when_nothing_is_in_doubt_it_says_so(client: Client, document: Document) -> None:

@@ -207,6 +207,7 @@ def test_a_large_group_is_done_in_portions(
         {"decide": "submit"},
         {"decide": "relabel"},
         {"decide": "relabel dragon"},
+        {"decide": "relabel dra\0gon"},
         {"decide": "accept", "mention": "x"},
         {"decide": "accept", "mention": ["0:0", "1:0"]},
         {"decide": "accept", "mention": ["9" * 5000]},
