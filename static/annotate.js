@@ -2,6 +2,7 @@
 // decided shows at once and goes to the server by way of the outbox.
 
 import { combination } from "./combination.js";
+import { settled } from "./conflict.js";
 import { colourLabels, lookOf, markOf, showPanel, tagOf } from "./marks.js";
 import { Selecting } from "./selecting.js";
 import { Outbox, Refused, Sheet, isOpen, nameOf, needsPerson, newId, sameSpan } from "./sheet.js";
@@ -11,7 +12,8 @@ const HEARTBEAT = 240_000;
 const $ = (id) => document.getElementById(id);
 const read = (id) => JSON.parse($(id).textContent);
 const desk = read("desk");
-const csrf = JSON.parse(document.body.getAttribute("hx-headers"));
+const tokenOf = ({ body }) => JSON.parse(body.getAttribute("hx-headers"));
+let token = tokenOf(document);
 
 const labels = desk.labels.map(({ name }) => name);
 const view = new TextView(
@@ -45,17 +47,39 @@ function warn(words, kind = "error") {
 }
 
 // --- The server ---------------------------------------------------------------------------------
-/** Answers `{ status, data }`; a page to sign in at is a 401. Raises where nothing comes back. */
-async function call(url, body, silence = 20_000) {
-  const response = await fetch(url, {
+const SIGNED_OUT = "You are signed out. Reload the page to sign in.";
+const NO_ANSWER =
+  "No answer from the server. What you decided is kept; try again when the connection is back.";
+
+function send(url, body, silence) {
+  return fetch(url, {
     method: body ? "POST" : "GET",
-    headers: { ...csrf, Accept: "application/json", "Content-Type": "application/json" },
+    headers: { ...token, Accept: "application/json", "Content-Type": "application/json" },
     body: body && JSON.stringify(body),
     signal: AbortSignal.timeout(silence),
   });
+}
+
+/** Answers `{ status, data }`; a page to sign in at is a 401. Raises where nothing comes back, or
+ * something in between answers with a page of its own: the server says all here in JSON. */
+async function call(url, body, silence = 20_000) {
+  let response = await send(url, body, silence);
+  if (response.status === 403 && (await renewed(silence))) response = await send(url, body, silence);
   if (response.redirected) return { status: 401, data: {} };
   const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
+  if (response.ok && !isJson) throw new Error("This is no answer of the server.");
   return { status: response.status, data: isJson ? await response.json() : {} };
+}
+
+/** Takes over the token that signing in anew, in another tab, brought: of the same person alone, for
+ * what one decided must never be sent as another's. */
+async function renewed(silence) {
+  const response = await fetch(desk.guidelines, { signal: AbortSignal.timeout(silence) });
+  if (!response.ok || response.redirected) return false;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  if (page.body.dataset.person !== String(desk.person)) return false;
+  token = tokenOf(page);
+  return true;
 }
 
 /** What the server answers, or null after telling what went wrong. */
@@ -63,10 +87,9 @@ async function ask(url, body) {
   try {
     const { status, data } = await call(url, body);
     if (status === 200) return data;
-    const signedOut = "You are signed out. Reload the page to sign in.";
-    warn(data.message ?? (status === 401 ? signedOut : `The server said ${status}.`));
+    warn(data.message ?? (status === 401 || status === 403 ? SIGNED_OUT : `The server said ${status}.`));
   } catch {
-    warn("No answer from the server. What you decided is kept; try again when the connection is back.");
+    warn(NO_ANSWER);
   }
   return null;
 }
@@ -88,7 +111,8 @@ function post(entry, silence) {
 async function settle(entry, status, data) {
   if (status === 200) return confirmed(entry, data);
   if (status === 401 || status === 403) {
-    tell("kept", "you are signed out. Sign in in another tab, then press here");
+    const what = status === 401 ? "you are signed out" : "somebody else is signed in";
+    tell("kept", `${what}. Sign in in another tab, then press here`);
     return "wait";
   }
   if (status === 409) return stale(entry, data.sheet);
@@ -126,7 +150,6 @@ async function stale(entry, fresh) {
   if (isSubmission(entry.act)) return unseen(entry, fresh);
   const now = new Sheet(fresh, desk.may_overlap);
   if (!now.stillMeant(entry.act)) {
-    const { settled } = await import("./conflict.js");
     const act = await settled(entry.act, now, $("conflict"));
     if (here) sheet.replace(entry.act, act);
     entry.act = act;
@@ -187,7 +210,8 @@ async function openNext({ skipped = false } = {}) {
 
 addEventListener("popstate", async () => {
   const data = await ask(`${location.pathname}sheet/`);
-  if (data) open(data, { push: false });
+  // Whoever goes on before it came is somewhere else by then.
+  if (data?.url === location.pathname) open(data, { push: false });
 });
 
 // --- Showing ------------------------------------------------------------------------------------
@@ -418,15 +442,20 @@ function redo() {
 }
 
 async function flag() {
-  const answer = await ask(`${sheet.url}flag/`, { flagged: !sheet.flagged });
+  const here = sheet; // another may be open when the answer comes
+  const answer = await ask(`${here.url}flag/`, { flagged: !here.flagged });
   if (!answer) return;
-  sheet.flagged = answer.flagged;
+  here.flagged = answer.flagged;
   show();
-  say(sheet.flagged ? "Flagged." : "Flag taken away.");
+  say(here.flagged ? "Flagged." : "Flag taken away.");
 }
 
 // --- Comments and guidelines ----------------------------------------------------------------------
+let remark;
+
 function comment() {
+  const { start = null, end = null } = focus ?? {};
+  remark = { here: sheet, id: newId(), start, end }; // sent twice, it has one id
   const about = focus ? `About “${view.surface(focus.start, focus.end)}”` : "About the document";
   $("comment-about").textContent = about;
   $("comment").showModal();
@@ -436,20 +465,23 @@ $("comment").addEventListener("submit", async (event) => {
   if (event.submitter?.value !== "save") return;
   event.preventDefault();
   const field = $("comment-text");
-  const { start = null, end = null } = focus ?? {};
-  const answer = await ask(`${sheet.url}comments/`, { id: newId(), text: field.value, start, end });
+  const { here, ...about } = remark;
+  const answer = await ask(`${here.url}comments/`, { ...about, text: field.value });
   if (!answer) return;
   field.value = "";
   $("comment").close();
-  sheet.comments = answer.comments;
+  here.comments = answer.comments;
   show();
 });
 
 async function guidelines() {
   if (!$("guidelines")) {
-    const response = await fetch(desk.guidelines, { headers: { "HX-Request": "true" } });
+    const response = await fetch(desk.guidelines, { headers: { "HX-Request": "true" } }).catch(() => null);
+    if (!response) return warn(NO_ANSWER);
     const parsed = new DOMParser().parseFromString(await response.text(), "text/html");
-    document.body.append(document.adoptNode(parsed.getElementById("guidelines")));
+    const dialog = parsed.getElementById("guidelines");
+    if (!dialog) return warn(SIGNED_OUT);
+    document.body.append(document.adoptNode(dialog));
   }
   $("guidelines").showModal();
 }
@@ -485,6 +517,8 @@ const ACTS = {
   retry: () => outbox.flush(),
 };
 
+// A key that is held walks and moves boundaries. It decides once: what comes next nobody has seen.
+const HOLDABLE = /^(next|previous|skip|(start|end)_.*)$/;
 const { keys: bindings, single_keys: mayBeSingle } = desk.bindings;
 const actionOf = new Map(
   Object.entries(bindings).flatMap(([action, combos]) => combos.map((combo) => [combo, action])),
@@ -505,15 +539,17 @@ function isTyping(event) {
 function handled(event) {
   const combo = combination(event);
   if (!combo) return false;
-  if (selecting.contains(event.target) && combo === "Enter") return false;
+  if (selecting.contains(event.target) && combo === "Enter") return event.repeat;
   if (combo === "Escape") return cancel(), true;
   if (!combo.includes("Ctrl") && selecting.pickingKey(event)) return true;
   if (combo === "Enter" && event.target.matches(".tag")) return clickMark(event.target), true;
   const presses = /^(Space|Enter)$/.test(combo) && event.target.closest("button:not(.tag), a, summary");
-  if (presses || (!mayBeSingle && !/Ctrl|Arrow/.test(combo))) return false;
+  if (presses) return event.repeat;
+  if (!mayBeSingle && !/Ctrl|Arrow/.test(combo)) return false;
   const digit = digitOf(event);
   const action = actionOf.get(combo);
   if (!action && digit === null) return false;
+  if (event.repeat && !HOLDABLE.test(action)) return true;
   // Keys act on the mention that Tab led to, though nobody chose it by Enter.
   const there = ofTag(event.target);
   if (there && there !== focus) moveTo(there);
@@ -550,8 +586,12 @@ function showKeys() {
 // --- Mouse and touch ----------------------------------------------------------------------------
 const selecting = new Selecting(view, $("label-menu"), { onAdd: add, say });
 
-document.addEventListener("click", ({ target }) => {
+const OPENS_ANOTHER = new Set(["submit", "skip_document"]);
+
+document.addEventListener("click", ({ target, detail }) => {
   const button = target.closest("button[data-act], button[data-label]");
+  // The second press of a double click would be for a document that nobody has seen.
+  if (detail > 1 && OPENS_ANOTHER.has(button?.dataset.act)) return;
   if (button?.dataset.act) ACTS[button.dataset.act]();
   else if (button) label(button.dataset.label);
   else clickMark(target);

@@ -1,5 +1,4 @@
-// Where two people decided about one mention: both sides are shown, and the person chooses. Loaded
-// when that happens.
+// Where two people decided about one mention: both sides are shown, and the person chooses.
 
 import { nameOf, newId, sameSpan } from "./sheet.js";
 
