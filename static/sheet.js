@@ -181,6 +181,15 @@ export function newId() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }
 
+/** Null where the browser keeps nothing. */
+const storage = (() => {
+  try {
+    return window.localStorage;
+  } catch {
+    return null;
+  }
+})();
+
 /** What was decided and has not reached the server: sent at once and in order, kept in the browser
  * while the network is gone, and sent again by the next page where a tab died. What is kept are
  * addresses, ids, offsets and labels, never text. The server knows each decision by its id, so one
@@ -188,6 +197,7 @@ export function newId() {
 export class Outbox {
   #tab = newId();
   #count = 0;
+  #time = 0;
   #busy = false;
   #failures = 0;
   #timer;
@@ -217,7 +227,8 @@ export class Outbox {
   /** Keeps `act` (`{ step, decisions }`) for `url` and sends it after all that was kept before.
    * `version` is that of the document when this was decided; it counts where the tab dies. */
   put(url, act, version) {
-    const key = `${this.prefix}${Date.now()}:${String(this.#count++).padStart(6, "0")}:${this.#tab}`;
+    this.#time = Math.max(this.#time, Date.now()); // a clock may be set back
+    const key = `${this.prefix}${this.#time}:${String(this.#count++).padStart(6, "0")}:${this.#tab}`;
     const entry = { key, url, act, version };
     this.#entries.push(entry);
     this.#store(entry);
@@ -232,7 +243,7 @@ export class Outbox {
   }
 
   #kept() {
-    return Object.keys(localStorage).filter((key) => key.startsWith(this.prefix)).toSorted();
+    return Object.keys(storage ?? {}).filter((key) => key.startsWith(this.prefix)).toSorted();
   }
 
   #watch(key) {
@@ -248,7 +259,7 @@ export class Outbox {
   #takeOver(tab) {
     const found = this.#kept().filter((key) => key.endsWith(`:${tab}`));
     const entries = found.flatMap((key) => this.#read(key));
-    this.#entries.unshift(...entries);
+    this.#entries = [...entries, ...this.#entries].toSorted((one, other) => (one.key < other.key ? -1 : 1));
     this.#watched.delete(tab);
     this.adopted(entries);
     this.flush();
@@ -256,23 +267,23 @@ export class Outbox {
 
   #read(key) {
     try {
-      return [{ ...JSON.parse(localStorage.getItem(key)), key }];
+      return [{ ...JSON.parse(storage.getItem(key)), key }];
     } catch {
-      localStorage.removeItem(key);
+      storage.removeItem(key);
       return [];
     }
   }
 
   #store({ key, url, act, version }) {
     try {
-      localStorage.setItem(key, JSON.stringify({ url, act, version }));
+      storage.setItem(key, JSON.stringify({ url, act, version }));
     } catch {
       // No room, or storage is off: then this page alone keeps it, and says so when it is closed.
     }
   }
 
   forget(entry) {
-    localStorage.removeItem(entry.key);
+    storage?.removeItem(entry.key);
     this.#entries = this.#entries.filter(({ key }) => key !== entry.key);
   }
 

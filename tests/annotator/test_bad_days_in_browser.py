@@ -268,3 +268,61 @@ def test_guidelines_without_session_are_told(review: Page) -> None:
     Session.objects.all().delete()
     review.keyboard.press("g")
     expect(review.locator("#notice")).to_contain_text("You are signed out")
+
+
+# --- The browser's own ----------------------------------------------------------------------------
+NO_STORAGE = """
+Object.defineProperty(window, "localStorage", { get() { throw new DOMException("", "SecurityError"); } });
+"""
+FULL = 'Storage.prototype.setItem = () => { throw new DOMException("", "QuotaExceededError"); };'
+
+
+@pytest.mark.parametrize("script", [NO_STORAGE, FULL])
+def test_without_storage_all_is_saved(
+    page: Page, live_server: LiveServer, document: Document, user: User, script: str
+) -> None:
+    page.add_init_script(script)
+    sign_in(page, live_server, user)
+    opened(page, live_server, document)
+    page.keyboard.press("2")
+    page.keyboard.press("x")
+    expect(page.locator(".mention.needs")).to_have_count(0)
+    expect(page.locator("#state")).to_have_text("Saved")
+    assert decided(document) == {"Ada": "place accepted", "Oslo": "person rejected"}
+
+
+def test_what_two_tabs_left_behind_is_sent_as_it_was_decided(
+    review: Page, live_server: LiveServer, document: Document, other: Document
+) -> None:
+    second = opened(review.context.new_page(), live_server, other)
+    review.context.set_offline(True)
+    for page, keys in ((review, ("2", "x")), (second, ("3",))):
+        for key in keys:
+            page.keyboard.press(key)
+        expect(page.locator("#state")).to_have_text(f"Offline, {len(keys)} kept")
+    kill(review)
+    kill(second)
+    review.context.set_offline(False)
+    later = review.context.new_page()
+    later.goto(live_server.url + address_of(document))
+    saved(later)
+    made = Correction.objects.order_by("created_at").values_list("document", "action")
+    first = [(document.pk, "relabel"), (document.pk, "reject")]
+    assert list(made) == [*first, (other.pk, "relabel")]
+
+
+def test_a_clock_that_is_set_back_changes_no_order(
+    review: Page, live_server: LiveServer, document: Document
+) -> None:
+    review.context.set_offline(True)
+    review.keyboard.press("2")
+    review.evaluate("{ const now = Date.now() - 3_600_000; Date.now = () => now; }")
+    review.keyboard.press("Control+z")
+    expect(review.locator("#state")).to_have_text("Offline, 2 kept")
+    kill(review)
+    review.context.set_offline(False)
+    later = review.context.new_page()
+    later.goto(live_server.url + address_of(document))
+    saved(later)
+    assert [c.action for c in Correction.objects.all()] == ["relabel", "undo"]
+    assert decided(document) == {}
