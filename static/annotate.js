@@ -97,6 +97,7 @@ async function ask(url, body) {
 // --- Saving -------------------------------------------------------------------------------------
 const decisionsOf = (url) => `${url}decisions/`;
 const isSubmission = ({ decisions }) => decisions[0].action === "submit";
+const isUndo = ({ decisions }) => decisions[0].action === "undo";
 const isHere = (entry) => entry.url === decisionsOf(sheet.url);
 const versions = new Map();
 const submissions = [];
@@ -130,12 +131,16 @@ function confirmed(entry, data) {
   versions.set(entry.url, data.version);
   if (data.notice) news = data.notice;
   if (!isHere(entry)) return "done";
+  const wasUnseen = isUndo(entry.act) && !sheet.images.has(entry.act.step);
+  const wasGold = sheet.status === "gold";
   sheet.confirm(entry.act, data);
   if (data.sheet) sheet.take(data.sheet);
+  if (wasUnseen) focus = sheet.find(data.mentions[0]) ?? focus;
   show();
+  const more = (sheet.status === "gold") - wasGold;
+  showProgress({ submitted: more, gold: more, waiting: -more });
   if (isSubmission(entry.act)) {
     submissions.push({ url: sheet.url, step: entry.act.step });
-    showProgress({ submitted: 1, gold: 1, waiting: -1 });
     setTimeout(openNext);
   }
   return "done";
@@ -421,8 +426,15 @@ function submit() {
 
 function undo() {
   const step = sheet.undoable.at(-1);
-  if (step) decide([{ action: "undo", of: step }], undefined, "Undone");
+  if (step) takeBack(step, "Undone");
   else if (submissions.length) undoSubmission(submissions.pop());
+}
+
+/** Undoes `step`, and moves to what that brought back. */
+function takeBack(step, done) {
+  const before = new Set(sheet.mentions);
+  const back = () => sheet.mentions.find((mention) => !before.has(mention));
+  decide([{ action: "undo", of: step }], back, done);
 }
 
 /** Takes back the submission of an earlier document and opens it again. */
@@ -434,11 +446,12 @@ async function undoSubmission({ url, step }) {
   if (!data) return;
   showProgress({ submitted: -1, gold: -1, waiting: 1 });
   open(data);
+  say(`Undone. ${sheet.name} is not submitted any more.`);
 }
 
 function redo() {
   const step = sheet.redoable.at(-1);
-  if (step) decide([{ action: "undo", of: step }], undefined, "Done again");
+  if (step) takeBack(step, "Done again");
 }
 
 async function flag() {

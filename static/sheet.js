@@ -198,7 +198,7 @@ export class Outbox {
   #tab = newId();
   #count = 0;
   #time = 0;
-  #busy = false;
+  #sending = null;
   #failures = 0;
   #timer;
   #entries = [];
@@ -287,15 +287,20 @@ export class Outbox {
     this.#entries = this.#entries.filter(({ key }) => key !== entry.key);
   }
 
-  /** Sends what waits, one after the other, until nothing is left or the way is barred. */
+  /** Sends what waits, one after the other, until nothing is left or the way is barred. Whoever
+   * asks while that is under way waits for the end of it. */
   async flush() {
-    if (this.#busy) return;
-    this.#busy = true;
+    if (!this.#entries.length) return this.tell("saved");
+    this.#sending ??= this.#sendAll();
+    return this.#sending;
+  }
+
+  async #sendAll() {
     clearTimeout(this.#timer);
     try {
       while (this.#entries.length && (await this.#sendFirst()));
     } finally {
-      this.#busy = false;
+      this.#sending = null;
     }
     if (!this.#entries.length) this.tell("saved");
   }
