@@ -46,13 +46,15 @@ HEADINGS = {
 @dataclass(frozen=True)
 class Wish:
     """What a person wants next. `words` must all be in the text; `all` documents, or those in
-    which a person is needed only; `after` which document, if any; whether they `skipped` that."""
+    which a person is needed only; `after` which document, if any; whether they `skipped` that;
+    which they `passed` over before (ids), to come last."""
 
     order: Order = Order.EXPECTED
     words: tuple[str, ...] = ()
     all: bool = False
     after: Document | None = None
     skipped: bool = False
+    passed: frozenset[int] = frozenset()
 
     @property
     def is_chosen(self) -> bool:
@@ -73,7 +75,7 @@ def next_document(project: Project, after: Document | None = None) -> Document |
 
 def claim_next(project: Project, user: User, wish: Wish) -> Document | None:
     """The next document for `user`, whose it is now for a while; None where nothing is left. Gives
-    back `wish.after`; whoever has another document open already gets that."""
+    back `wish.after`, and that again where they skipped it and it is the only one; whoever has another document open already gets that."""
     with forgettable():
         if wish.after is not None:
             leases.release(wish.after.pk, user)
@@ -85,7 +87,20 @@ def claim_next(project: Project, user: User, wish: Wish) -> Document | None:
 
 
 def _next(project: Project, user: User, wish: Wish) -> Document | None:
-    documents = _wanted(_open(project, wish.after), wish)
+    """What was passed over comes when nothing else is left, and last of all what is skipped now."""
+    others = _open(project, wish.after)
+    found = _among(others.exclude(pk__in=wish.passed), project, user, wish)
+    if found is None and wish.passed:
+        found = _among(others, project, user, wish)
+    if found is None and wish.skipped:
+        found = _among(_open(project, None), project, user, wish)
+    return found
+
+
+def _among(
+    documents: DocumentQuerySet, project: Project, user: User, wish: Wish
+) -> Document | None:
+    documents = _wanted(documents, wish)
     held = leases.held(project)
     mine = [pk for pk, who in held.items() if who == user.pk]
     if mine and not wish.skipped and (again := documents.filter(pk__in=mine).first()):

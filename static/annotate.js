@@ -206,11 +206,18 @@ async function openNext({ skipped = false } = {}) {
   opening = false;
   if (!answer) return;
   if (!answer.sheet) return void location.assign(answer.url + search);
+  if (skipped && answer.sheet.id === sheet.id) return onlyThis();
   open(answer.sheet);
+  if (answer.skipped) news ||= "You have seen all others: from here on come those that you skipped.";
   if (news) warn(news, "info");
   news = "";
   reveal();
   say(`${sheet.name}, ${$("needing").textContent}`);
+}
+
+function onlyThis() {
+  const words = desk.q.trim();
+  warn(`No other document ${words ? `with “${words}” ` : ""}waits for you.`, "info");
 }
 
 addEventListener("popstate", async () => {

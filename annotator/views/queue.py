@@ -17,6 +17,9 @@ from .access import Request, find_document, find_project, find_whole, sheet_of
 from .incoming import Malformed, flag, number, optional, read_json, text
 
 CHECKING = "checking_sure_documents"
+SKIPPED = "skipped_documents"
+MOST_SKIPPED = 500
+"""How many a session keeps in mind; the oldest are forgotten."""
 LONGEST_SEARCH = 200
 
 
@@ -29,9 +32,11 @@ def next_document(request: Request, slug: str) -> JsonResponse:
     except Malformed as error:
         return error.answer
     found = claim_next(project, request.user, wish)
+    _keep_in_mind(request, project, wish, found)
     return JsonResponse(
         {
             "sheet": sheet_of(request, find_whole(project, found.pk)) if found else None,
+            "skipped": found is not None and found.pk in wish.passed,
             "url": reverse("annotator:review_next", args=[slug]),
         }
     )
@@ -56,6 +61,23 @@ def is_checking(request: Request, project: Project) -> bool:
     return bool(request.session.get(CHECKING) == project.pk)
 
 
+def skipped_before(request: Request, project: Project) -> frozenset[int]:
+    """The documents (ids) that this person skipped, since they signed in."""
+    return frozenset(request.session.get(SKIPPED, {}).get(str(project.pk), ()))
+
+
+def _keep_in_mind(request: Request, project: Project, wish: Wish, found: Document | None) -> None:
+    """Whoever gets a document that they skipped has been through all others, and begins again."""
+    skipped = request.session.get(SKIPPED, {})
+    mine = skipped.get(str(project.pk), [])
+    if found is not None and found.pk in wish.passed:
+        mine = []
+    if wish.skipped and wish.after is not None:
+        mine = [*(pk for pk in mine if pk != wish.after.pk), wish.after.pk][-MOST_SKIPPED:]
+    if mine != skipped.get(str(project.pk), []):
+        request.session[SKIPPED] = skipped | {str(project.pk): mine}
+
+
 def _wish(request: Request, project: Project) -> Wish:
     given = read_json(
         request,
@@ -76,6 +98,7 @@ def _wish(request: Request, project: Project) -> Wish:
         all=is_checking(request, project),
         after=after,
         skipped=bool(given["skipped"]),
+        passed=skipped_before(request, project),
     )
 
 

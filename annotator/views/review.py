@@ -23,7 +23,7 @@ from mlworker.evidence import said_of
 
 from .access import Request, find_project, find_whole, project_context, sheet_of
 from .activity import activity_context
-from .queue import CHECKING, is_checking, words_of
+from .queue import CHECKING, is_checking, skipped_before, words_of
 from .shown import Shown, choices
 
 
@@ -35,8 +35,12 @@ def review_next(request: Request, slug: str) -> HttpResponse:
     if "sure" in request.GET:
         request.session[CHECKING] = project.pk
     order, words = chosen_order(request), words_of(request)
-    everything = is_checking(request, project)
-    wish = queue.Wish(order=order, words=tuple(words.split()), all=everything)
+    wish = queue.Wish(
+        order=order,
+        words=tuple(words.split()),
+        all=is_checking(request, project),
+        passed=skipped_before(request, project),
+    )
     document = queue.claim_next(project, request.user, wish)
     if document is not None:
         chosen = urlencode({"order": order, "q": words}) if wish.is_chosen else ""
@@ -173,7 +177,7 @@ DID = {
     Correction.Action.RELABEL: "relabelled",
     Correction.Action.RESIZE: "resized",
     Correction.Action.ADD: "added",
-    Correction.Action.UNDO: "undone",
+    Correction.Action.UNDO: "undid",
 }
 
 

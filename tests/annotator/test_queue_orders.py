@@ -122,6 +122,23 @@ def test_whoever_has_one_open_gets_it_again_unless_they_skip(project: Project, u
     assert [lease.document for lease in Lease.objects.all()] == [second]
 
 
+def test_what_was_skipped_comes_when_nothing_else_is_left(project: Project, user: User) -> None:
+    first, second, third = make_documents(project, 3)
+    passed = frozenset({first.pk})
+    assert claim_next(project, user, Wish(passed=passed)) == second
+    submitted(second, user)
+    assert claim_next(project, user, Wish(after=second, passed=passed)) == third
+    submitted(third, user)
+    assert claim_next(project, user, Wish(after=third, passed=passed)) == first
+    assert claim_next(project, user, Wish(after=first, skipped=True, passed=passed)) == first
+
+
+def submitted(document: Document, user: User) -> None:
+    review.decide(document, user, Decision(uuid.uuid4(), "submit"))
+    document.refresh_from_db()
+
+
+
 def test_eight_who_press_next_never_get_the_same(project: Project) -> None:
     make_documents(project, 24)
     people = [factories.make_user() for _ in range(8)]
