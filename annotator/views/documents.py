@@ -1,18 +1,18 @@
-"""The documents of a project, found by words and status."""
+"""The documents of a project, found by words, status and what people said of them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
 from django.core.paginator import Paginator
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Substr
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from annotator.models import Document
+from annotator.models import Comment, Document
 from annotator.models.documents import DocumentQuerySet
 
 from .access import Request, find_project, project_context
@@ -32,6 +32,11 @@ FILTERS = {
     "new": "new",
     "gold": "gold",
 }
+REMARKS = {
+    "flagged": ("flagged", Q(flagged_at__isnull=False)),
+    "commented": ("commented on", Exists(Comment.objects.filter(document=OuterRef("pk")))),
+}
+"""What people said of documents: offered where they said something."""
 
 
 @require_safe
@@ -39,17 +44,18 @@ FILTERS = {
 def documents(request: Request, slug: str) -> HttpResponse:
     project = find_project(request, slug)
     words = request.GET.get("q", "").replace("\x00", "").strip()
-    status = _one_of(FILTERS, request.GET.get("status", ""), "")
+    status = _one_of({**FILTERS, **REMARKS}, request.GET.get("status", ""), "")
     order = _one_of(ORDERS, request.GET.get("order", ""), "needs")
     rows = _filtered(project.documents.all(), words, status).order_by(*ORDERS[order][1])
     rows = rows.without_text().annotate(opening=Substr("text", 1, OPENING))
+    rows = rows.select_related("flagged_by").prefetch_related("comments")
     page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     context = project_context(request, project, "documents") | {
         "page": page,
         "words": words,
         "status": status,
         "order": order,
-        "filters": _counted(project.documents.all(), words),
+        "filters": _counted(project.documents.all(), words, status),
         "orders": [(name, title) for name, (title, _) in ORDERS.items()],
     }
     template = "documents.html#list" if request.htmx else "documents.html"
@@ -65,13 +71,17 @@ def _filtered(rows: DocumentQuerySet, words: str, status: str) -> DocumentQueryS
         rows = rows.filter(text__icontains=words) | rows.filter(name__icontains=words)
     if status == "needs":
         return rows.needing_people()
+    if status in REMARKS:
+        return rows.filter(REMARKS[status][1])
     return rows.filter(status=status) if status else rows
 
 
-def _counted(rows: DocumentQuerySet, words: str) -> list[tuple[str, str, int]]:
+def _counted(rows: DocumentQuerySet, words: str, status: str) -> list[tuple[str, str, int]]:
     """Each filter's name, title and number of documents."""
     found = _filtered(rows, words, "")
     counts = dict(found.order_by().values_list("status").annotate(n=Count("pk")))
     numbers = {"": sum(counts.values()), "needs": found.needing_people().count()}
     numbers |= {s: counts.get(s, 0) for s in Document.Status.values}
-    return [(name, title, numbers[name]) for name, title in FILTERS.items()]
+    remarks = [(name, title, found.filter(which).count()) for name, (title, which) in REMARKS.items()]
+    said = [remark for remark in remarks if remark[2] or remark[0] == status]
+    return [(name, title, numbers[name]) for name, title in FILTERS.items()] + said
