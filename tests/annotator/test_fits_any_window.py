@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, expect
 
 from annotator.models import Project
 from tests.annotator import filled
@@ -110,3 +110,29 @@ def test_the_mention_in_focus_is_never_behind_the_panel(
             }"""
         )
         assert not covered
+
+
+def test_search_and_order_of_a_short_document_are_seen_without_scrolling(review: Page) -> None:
+    review.set_viewport_size({"width": 1440, "height": 900})
+    for name in ("#order", "#q", ".queue button"):
+        expect(review.locator(name)).to_be_in_viewport(ratio=1)
+
+
+def test_where_there_are_no_keys_words_say_what_the_arrows_move(
+    review: Page, browser: Browser
+) -> None:
+    sides = review.locator(".bounds .side")
+    assert not any(each.is_visible() for each in sides.all())
+    phone = browser.new_context(
+        has_touch=True,
+        is_mobile=True,
+        viewport={"width": 390, "height": 844},
+        storage_state=review.context.storage_state(),
+    )
+    try:
+        page = phone.new_page()
+        page.goto(review.url)
+        expect(page.locator(".bounds")).to_contain_text("start")
+        assert all(each.is_visible() for each in page.locator(".bounds .side").all())
+    finally:
+        phone.close()
