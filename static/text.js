@@ -1,11 +1,18 @@
 // The document's text on the page: its paragraphs, the marks around mentions, and the way between
 // places in the page and offsets. Tags behind mentions are not text; offsets are code points.
-// A long document is drawn where it is looked at first; the rest follows when the browser is idle.
+// A long document is drawn where it is looked at first; the rest follows when the browser is idle. It
+// stands in blocks of paragraphs: the browser looks after each block that is out of sight as a whole
+// (app.css), and a key is seen as soon in a long document as in a short one.
 
 const LINE = /([^\r\n]*)(\r\n|\r|\n|$)/g;
 const LONGEST = 3000;
 const NEAR = "600px";
-const SLICE = 12;
+// Characters of a block and, about, of a line on the screen; a paragraph takes at least a line.
+const BLOCK = 2000;
+const WIDTH = 70;
+
+/** Lines on the screen that `paragraph` takes, about. */
+const linesOf = ({ points }) => Math.ceil(points / WIDTH) || 1;
 
 /** Cuts `text` into paragraphs, very long ones at white space, without losing a character. */
 function* paragraphsOf(text) {
@@ -46,10 +53,33 @@ export class TextView {
       Object.assign(paragraph, { node, plain, mentions: [], look: "", drawn: "" });
     }
     this.byNode = new Map(this.paragraphs.map((paragraph) => [paragraph.node, paragraph]));
-    this.root.replaceChildren(...this.paragraphs.map(({ node }) => node));
-    this.isLong = this.paragraphs.length > 60;
+    this.blocks = new Map(this.#inBlocks().map((block) => [block.node, block]));
+    this.root.replaceChildren(...this.blocks.keys());
+    this.isLong = this.blocks.size > 4;
     this.root.classList.toggle("long", this.isLong);
-    for (const { node } of this.paragraphs) this.near.observe(node);
+    for (const node of this.blocks.keys()) this.near.observe(node);
+  }
+
+  /** The paragraphs in blocks, the first of which is drawn at once. */
+  #inBlocks() {
+    const blocks = [];
+    let lines = Infinity;
+    for (const paragraph of this.paragraphs) {
+      if (lines * WIDTH >= BLOCK) {
+        blocks.push({ node: document.createElement("div"), paragraphs: [], isNear: !blocks.length });
+        lines = 0;
+      }
+      const block = blocks.at(-1);
+      paragraph.block = block;
+      block.paragraphs.push(paragraph);
+      lines += linesOf(paragraph);
+      block.node.style.setProperty("--lines", lines);
+    }
+    for (const { node, paragraphs } of blocks) {
+      node.className = "block";
+      node.append(...paragraphs.map((paragraph) => paragraph.node));
+    }
+    return blocks;
   }
 
   /** Shows `mentions` (in the order of the text); only paragraphs that look different are drawn. */
@@ -63,10 +93,10 @@ export class TextView {
       }
     }
     let late = false;
-    for (const [n, paragraph] of this.paragraphs.entries()) {
+    for (const paragraph of this.paragraphs) {
       paragraph.look = paragraph.mentions.map(lookOf).join("\n");
       if (paragraph.look === paragraph.drawn) continue;
-      if (paragraph.drawn || paragraph.isNear || n < SLICE) this.#draw(paragraph);
+      if (paragraph.drawn || paragraph.block.isNear) this.#draw(paragraph);
       else late = true;
     }
     if (late) this.#drawRest();
@@ -74,11 +104,13 @@ export class TextView {
 
   #arrive(seen) {
     for (const { target, isIntersecting } of seen) {
-      const paragraph = this.byNode.get(target);
-      if (!paragraph || !isIntersecting) continue;
-      paragraph.isNear = true;
+      const block = this.blocks.get(target);
+      if (!block || !isIntersecting) continue;
+      block.isNear = true;
       this.near.unobserve(target);
-      if (paragraph.look !== paragraph.drawn) this.#draw(paragraph);
+      for (const paragraph of block.paragraphs) {
+        if (paragraph.look !== paragraph.drawn) this.#draw(paragraph);
+      }
     }
   }
 
@@ -219,12 +251,8 @@ export class TextView {
   /** The place `(node, offset)` as a paragraph and an index in its words; null outside. */
   #place(node, offset) {
     if (!this.root.contains(node)) return null;
-    if (node === this.root) {
-      const paragraph = this.paragraphs[offset];
-      if (paragraph) return { paragraph, index: 0 };
-      return { paragraph: this.paragraphs.at(-1), index: this.paragraphs.at(-1).words.length };
-    }
     const line = (node.nodeType === Node.TEXT_NODE ? node.parentElement : node).closest(".line");
+    if (!line) return this.#between(node, offset);
     const upTo = document.createRange();
     upTo.setStart(line, 0);
     upTo.setEnd(node, offset);
@@ -235,6 +263,15 @@ export class TextView {
       index += text.length;
     }
     return { paragraph: this.byNode.get(line), index };
+  }
+
+  /** A place that is in no line: the begin of the line behind it, or the end of the last. */
+  #between(node, offset) {
+    const lines = [...node.querySelectorAll(".line")];
+    const behind = node.childNodes[offset];
+    const next = behind && lines.find((line) => behind.contains(line));
+    const paragraph = this.byNode.get(next ?? lines.at(-1));
+    return { paragraph, index: next ? 0 : paragraph.words.length };
   }
 
   /** The DOM range of `[start, end)`. */
