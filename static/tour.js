@@ -10,6 +10,12 @@ let at = 0;
 
 const targets = () => [...document.querySelectorAll(steps[at].dataset.target)];
 
+/** What the page scrolls to stays clear of the tour while that is there. */
+function setHidden(isHidden) {
+  tour.hidden = isHidden;
+  document.documentElement.classList.toggle("touring", !isHidden);
+}
+
 /** Outlines what the step speaks of; called again whenever the page draws something anew. */
 function outline() {
   const wanted = new Set(tour.hidden ? [] : targets());
@@ -32,7 +38,7 @@ function show(step) {
 /** Closes the tour for good; should the server not hear of it, it is shown once more. */
 function dismiss() {
   const hadFocus = tour.contains(document.activeElement);
-  tour.hidden = true;
+  setHidden(true);
   drawn.disconnect();
   outline();
   if (hadFocus) document.getElementById("main").focus();
@@ -56,5 +62,5 @@ tour.addEventListener("keydown", (event) => {
 
 const drawn = new MutationObserver(outline);
 drawn.observe(document.getElementById("main"), { childList: true, subtree: true });
-tour.hidden = false;
+setHidden(false);
 show(0);
