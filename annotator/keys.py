@@ -3,7 +3,7 @@
 A combination is written like a `KeyboardEvent`: "a", "Space", "ArrowDown", "Alt+]",
 "Ctrl+Shift+z". Ctrl, Alt and Shift stand in this order; Ctrl means Command on a Mac too. A letter
 is small, with Shift where it is held. Any other character is written as what it types ("{", "?"),
-without Shift, so that it is found on every keyboard layout. `static/combination.js` writes the
+without Shift, so that it is found on every keyboard layout. `static/gestures.js` writes the
 keys that were pressed in the same way.
 """
 

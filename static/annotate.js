@@ -1,19 +1,18 @@
 // The review page: one document, its mentions, and what this person decides about them. What is
 // decided shows at once and goes to the server by way of the outbox.
 
-import { combination } from "./combination.js";
-import { settled } from "./conflict.js";
-import { colourLabels, lookOf, markOf, showPanel, tagOf } from "./marks.js";
-import { Selecting } from "./selecting.js";
-import { Outbox, Refused, Sheet, isOpen, nameOf, needsPerson, newId, sameSpan } from "./sheet.js";
+import { Bindings, Selecting, combination, digitOf, isTyping } from "./gestures.js";
+import { colourLabels, lookOf, markOf, tagOf, whatWasDone } from "./marks.js";
+import { showDocument, showGuidelines, showPanel, showProgress, showState, writeComment } from "./marks.js";
+import { NO_ANSWER, Outbox, Refused, SIGNED_OUT, Server, Sheet } from "./sheet.js";
+import { isOpen, nameOf, newId, sameSpan } from "./sheet.js";
 import { TextView } from "./text.js";
 
 const HEARTBEAT = 240_000;
 const $ = (id) => document.getElementById(id);
 const read = (id) => JSON.parse($(id).textContent);
 const desk = read("desk");
-const tokenOf = ({ body }) => JSON.parse(body.getAttribute("hx-headers"));
-let token = tokenOf(document);
+const server = new Server({ person: desk.person, page: desk.guidelines, warn });
 
 const labels = desk.labels.map(({ name }) => name);
 const view = new TextView(
@@ -32,66 +31,10 @@ let news = "";
 // --- Telling ------------------------------------------------------------------------------------
 const say = (words) => ($("said").textContent = words);
 
-function tell(kind, why = "") {
-  const words = { saved: "Saved", saving: "Saving…", kept: `Offline, ${outbox.length} kept` }[kind];
-  $("state").dataset.state = kind;
-  $("retry").hidden = kind !== "kept";
-  if (kind === "kept") $("state").ariaLive = "polite";
-  $("state").textContent = kind === "kept" && navigator.onLine ? `${outbox.length} kept: ${why}` : words;
-}
-
 function warn(words, kind = "error") {
   $("notice").className = `notice ${kind}`;
   $("notice").textContent = words;
   $("notice").hidden = !words;
-}
-
-// --- The server ---------------------------------------------------------------------------------
-const SIGNED_OUT = "You are signed out. Reload the page to sign in.";
-const NO_ANSWER =
-  "No answer from the server. What you decided is kept; try again when the connection is back.";
-
-function send(url, body, silence) {
-  return fetch(url, {
-    method: body ? "POST" : "GET",
-    headers: { ...token, Accept: "application/json", "Content-Type": "application/json" },
-    body: body && JSON.stringify(body),
-    signal: AbortSignal.timeout(silence),
-  });
-}
-
-/** Answers `{ status, data }`; a page to sign in at is a 401. Raises where nothing comes back, or
- * something in between answers with a page of its own: the server says all here in JSON. */
-async function call(url, body, silence = 20_000) {
-  let response = await send(url, body, silence);
-  if (response.status === 403 && (await renewed(silence))) response = await send(url, body, silence);
-  if (response.redirected) return { status: 401, data: {} };
-  const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
-  if (response.ok && !isJson) throw new Error("This is no answer of the server.");
-  return { status: response.status, data: isJson ? await response.json() : {} };
-}
-
-/** Takes over the token that signing in anew, in another tab, brought: of the same person alone, for
- * what one decided must never be sent as another's. */
-async function renewed(silence) {
-  const response = await fetch(desk.guidelines, { signal: AbortSignal.timeout(silence) });
-  if (!response.ok || response.redirected) return false;
-  const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  if (page.body.dataset.person !== String(desk.person)) return false;
-  token = tokenOf(page);
-  return true;
-}
-
-/** What the server answers, or null after telling what went wrong. */
-async function ask(url, body) {
-  try {
-    const { status, data } = await call(url, body);
-    if (status === 200) return data;
-    warn(data.message ?? (status === 401 || status === 403 ? SIGNED_OUT : `The server said ${status}.`));
-  } catch {
-    warn(NO_ANSWER);
-  }
-  return null;
 }
 
 // --- Saving -------------------------------------------------------------------------------------
@@ -103,22 +46,19 @@ const versions = new Map();
 const submissions = [];
 
 /** Sends an act of the outbox: on the version that its document is at as far as this page knows. */
-function post(entry, silence) {
+function post(entry) {
   const version = (isHere(entry) ? sheet.version : versions.get(entry.url)) ?? entry.version;
   const decisions = entry.act.decisions.map(({ was, ...decision }) => decision);
-  return call(entry.url, { version, step: entry.act.step, decisions }, silence);
+  return server.call(entry.url, { version, step: entry.act.step, decisions });
 }
 
 async function settle(entry, status, data) {
   if (status === 200) return confirmed(entry, data);
-  if (status === 401 || status === 403) {
-    const what = status === 401 ? "you are signed out" : "somebody else is signed in";
-    tell("kept", `${what}. Sign in in another tab, then press here`);
-    return "wait";
-  }
+  if (status === 401) return "you are signed out. Sign in in another tab, then press here";
+  if (status === 403) return "somebody else is signed in. Sign in in another tab, then press here";
   if (status === 409) return stale(entry, data.sheet);
-  const gone = "This document is not there any more.";
-  warn(data.message ?? (status === 404 ? gone : `Not saved: the server said ${status}.`));
+  const said = status === 404 ? "This document is not there any more." : `Not saved: the server said ${status}.`;
+  warn(data.message ?? said);
   if (isHere(entry)) {
     sheet.drop(entry.act);
     if (data.sheet) sheet.take(data.sheet);
@@ -138,7 +78,7 @@ function confirmed(entry, data) {
   if (wasUnseen) focus = sheet.find(data.mentions[0]) ?? focus;
   show();
   const more = (sheet.status === "gold") - wasGold;
-  showProgress({ submitted: more, gold: more, waiting: -more });
+  showProgress(desk.progress, { submitted: more, gold: more, waiting: -more });
   if (isSubmission(entry.act)) {
     submissions.push({ url: sheet.url, step: entry.act.step });
     setTimeout(openNext);
@@ -155,7 +95,9 @@ async function stale(entry, fresh) {
   if (isSubmission(entry.act)) return unseen(entry, fresh);
   const now = new Sheet(fresh, desk.may_overlap);
   if (!now.stillMeant(entry.act)) {
-    const act = await settled(entry.act, now, $("conflict"));
+    const conflict = await import("./conflict.js").catch(() => null);
+    if (!conflict) return "no answer from the server";
+    const act = await conflict.settled(entry.act, now, $("conflict"));
     if (here) sheet.replace(entry.act, act);
     entry.act = act;
   }
@@ -177,10 +119,10 @@ function unseen(entry, fresh) {
 function adopted(entries) {
   const here = entries.filter(isHere);
   for (const { act } of here) sheet.enqueue(act);
-  if (here.length) moveTo(first());
+  if (here.length) moveTo(sheet.first);
 }
 
-const outbox = new Outbox(desk.person, { post, settle, tell, adopted });
+const outbox = new Outbox(desk.person, { post, settle, tell: showState, adopted });
 
 // --- One document after the other -----------------------------------------------------------------
 function open(data, { push = true } = {}) {
@@ -192,7 +134,7 @@ function open(data, { push = true } = {}) {
   warn(sheet.lease && !sheet.lease.mine ? `${sheet.lease.by} has this document open too.` : "");
   view.open(sheet.text);
   scrollTo(0, 0);
-  focus = sheet.mentions.find(({ id }) => id === asked) ?? first();
+  focus = sheet.mentions.find(({ id }) => id === asked) ?? sheet.first;
   show();
 }
 
@@ -201,8 +143,7 @@ let opening = false;
 async function openNext({ skipped = false } = {}) {
   if (opening) return; // pressed twice, one document is opened
   opening = true;
-  const { order, q } = desk;
-  const answer = await ask(desk.next, { after: sheet.id, order, q, skipped });
+  const answer = await server.ask(desk.next, { after: sheet.id, order: desk.order, q: desk.q, skipped });
   opening = false;
   if (!answer) return;
   if (!answer.sheet) return void location.assign(answer.url + search);
@@ -221,141 +162,51 @@ function onlyThis() {
 }
 
 addEventListener("popstate", async () => {
-  const data = await ask(`${location.pathname}sheet/`);
+  const data = await server.ask(`${location.pathname}sheet/`);
   // Whoever goes on before it came is somewhere else by then.
   if (data?.url === location.pathname) open(data, { push: false });
 });
 
 // --- Showing ------------------------------------------------------------------------------------
-function show() {
+/** Draws all of the page that may be different. */
+function draw() {
   focus = focus && (sheet.find(focus) ?? sheet.mentions.find((each) => sameSpan(each, focus)));
-  focus ??= first();
-  keepingFocus(() => view.show(sheet.mentions, (mention) => lookOf(mention) + (mention === focus)));
-  const needing = sheet.mentions.filter(needsPerson).length;
-  const isGold = sheet.status === "gold";
-  $("needing").textContent = needing ? `${needing} need${needing > 1 ? "" : "s"} you` : standing();
-  $("needing").classList.toggle("needing", needing > 0);
-  $("submit").classList.toggle("primary", needing === 0);
-  $("submit").firstChild.textContent = isGold ? "Next document " : "Submit and next ";
-  $("consequence").textContent = consequence();
+  focus ??= sheet.first;
+  view.show(sheet.mentions, (mention) => lookOf(mention) + (mention === focus));
   $("undo").disabled = !sheet.undoable.length && !submissions.length;
   $("redo").disabled = !sheet.redoable.length;
-  $("flag").setAttribute("aria-pressed", String(Boolean(sheet.flagged)));
+  showDocument(sheet, view);
   showPanel(sheet, focus, view);
-  showComments();
-  showUnplaced();
 }
 
 /** The mention of a tag; undefined of anything else. */
 const ofTag = (tag) => (tag.matches(".tag") ? sheet.find(tag.closest(".mention").mention) : undefined);
 
-/** Whoever is at a tag stays at that mention, though its tag is drawn anew. */
-function keepingFocus(draw) {
+/** Draws; whoever is at a tag stays at that mention, though its tag is made anew. */
+function show() {
   const held = ofTag(document.activeElement);
   draw();
-  if (!held || document.activeElement !== document.body) return;
-  const tags = [...view.root.querySelectorAll(".tag")];
-  tags.find((tag) => sameSpan(tag.closest(".mention").mention, held))?.focus({ preventScroll: true });
-}
-
-/** How the document stands where nobody is needed. */
-function standing() {
-  if (sheet.status === "new") return "No model has read this yet: mark what you find";
-  if (sheet.status !== "gold") return "Nothing here needs you";
-  return sheet.reviewed_by ? `Gold, reviewed by ${sheet.reviewed_by}` : "Gold, came in as gold";
-}
-
-function consequence() {
-  if (sheet.status === "gold") return "What you change here is saved at once and stays gold.";
-  if (!sheet.mentions.length) return "No mentions: submitting says there are none.";
-  const open = sheet.mentions.filter(isOpen);
-  const maybes = open.filter(({ maybe }) => maybe).length;
-  if (!open.length) return "Everything is decided.";
-  const dropped = maybes ? `; ${maybes} unsure “maybe” ${maybes > 1 ? "are" : "is"} dropped` : "";
-  return `Submitting confirms what is left as shown${dropped}.`;
-}
-
-/** What the server said when the page was opened, and what this person did since. */
-function showProgress(since = {}) {
-  for (const [name, count] of Object.entries(since)) desk.progress[name] += count;
-  const { submitted, gold, documents, waiting } = desk.progress;
-  const [mine, done, all, left] = [submitted, gold, documents, Math.max(0, waiting)].map((n) => n.toLocaleString());
-  $("progress").textContent = `${mine} submitted by you today · ${done} of ${all} gold · ${left} waiting`;
-}
-
-function element(name, textContent, properties = {}) {
-  return Object.assign(document.createElement(name), { textContent, ...properties });
-}
-
-function list(section, items) {
-  $(section).hidden = !items.length;
-  $(section).querySelector("ul").replaceChildren(
-    ...items.map((parts) => {
-      const item = document.createElement("li");
-      item.append(...parts);
-      return item;
-    }),
-  );
-}
-
-function showUnplaced() {
-  const named = sheet.status === "gold" ? [] : (sheet.unplaced ?? []);
-  const items = named.map(([words, label]) => [element("q", words, { dir: "auto" }), ` ${label}`]);
-  list("unplaced", items);
-}
-
-function showComments() {
-  const items = (sheet.comments ?? []).map(({ author, start, end, text }) => {
-    const about = start == null ? "" : ` on “${view.surface(start, end)}”`;
-    return [element("strong", author), about, element("p", text, { dir: "auto" })];
-  });
-  list("comments", items);
+  if (held && document.activeElement === document.body) view.tagsOf(held)[0]?.focus({ preventScroll: true });
 }
 
 // --- The mention in focus -----------------------------------------------------------------------
-const first = () =>
-  sheet.mentions.find(needsPerson) ?? sheet.mentions.find(isOpen) ?? sheet.mentions[0] ?? null;
-
 function moveTo(mention) {
   if (!mention) return;
   focus = mention;
-  show();
+  draw();
   reveal();
 }
 
 function reveal() {
-  if (!focus) return;
-  view.reach(focus.start, focus.end);
-  const tag = view.root.querySelector(".mention.focus > .tag");
+  const tag = focus && view.tagsOf(focus).find((each) => each.matches(".focus > .tag"));
   const isCalm = view.isLong || matchMedia("(prefers-reduced-motion: reduce)").matches;
   tag?.focus({ preventScroll: true });
   tag?.scrollIntoView({ block: "nearest", behavior: isCalm ? "auto" : "smooth" });
 }
 
-/** The next (or, for -1, previous) mention that needs a person, going round; of all where none
- * does. */
-function beyond(direction) {
-  const needing = sheet.mentions.filter(needsPerson);
-  const among = needing.length ? needing : sheet.mentions;
-  const order = direction > 0 ? among : among.toReversed();
-  const place = ({ start, end }) => start - end / 1e9;
-  const isBeyond = (each) => direction * (place(each) - place(focus)) > 0;
-  return (focus && order.find(isBeyond)) ?? order[0];
-}
-
 // --- Deciding -----------------------------------------------------------------------------------
-/** What `decisions` did, as it is read out. */
-function whatWasDone([decision, ...others]) {
-  const { action, mention } = decision;
-  if (action === "submit") return "Submitted";
-  if (others.length) return `${others.length + 1} labelled ${decision.label ?? mention.label}`;
-  const { start, end, label } = { ...mention, ...decision };
-  const surface = view.surface(start, end);
-  return action === "reject" ? `${surface}, not ${label}, rejected` : `${surface}, ${label}, decided`;
-}
-
 /** Carries out `decisions` as one act, and moves to what `next` then finds. */
-function decide(decisions, next = () => focus, done = whatWasDone(decisions)) {
+function decide(decisions, next = () => focus, done = whatWasDone(decisions, view)) {
   const withState = (each) => ({ id: newId(), ...each, was: sheet.find(each.mention)?.state });
   const act = { step: newId(), decisions: decisions.map(withState) };
   try {
@@ -367,18 +218,17 @@ function decide(decisions, next = () => focus, done = whatWasDone(decisions)) {
   warn("");
   outbox.put(decisionsOf(sheet.url), act, sheet.version);
   focus = next() ?? focus;
-  show();
+  draw();
   reveal();
   say(`${done}. ${$("needing").textContent}.`);
 }
 
 function onFocus(decision) {
-  if (focus) decide([{ mention: nameOf(focus), ...decision }], () => beyond(1));
+  if (focus) decide([{ mention: nameOf(focus), ...decision }], () => sheet.beyond(focus, 1));
 }
 
 /** What is so already is passed over. */
-const settleAs = (action, state) => () =>
-  focus?.state === state ? moveTo(beyond(1)) : onFocus({ action });
+const settleAs = (action, state) => () => (focus?.state === state ? ACTS.next() : onFocus({ action }));
 
 function label(name) {
   if (!name) return;
@@ -388,10 +238,7 @@ function label(name) {
 }
 
 /** Takes what the LLM (or the local model) says of the mention: "O" is that it is none. */
-function take(said) {
-  if (said === "O") ACTS.reject();
-  else label(said);
-}
+const take = (said) => (said === "O" ? ACTS.reject() : label(said));
 
 const resize = (edge, direction, granularity) => () => {
   if (!focus) return;
@@ -406,20 +253,9 @@ function everywhere() {
   if (!focus || focus.state === "rejected") return;
   const accept = isOpen(focus) ? [{ action: "accept", mention: nameOf(focus) }] : [];
   const places = [...view.occurrences(view.surface(focus.start, focus.end))];
-  const others = places.flatMap(([start, end]) => labelling(start, end, focus) ?? []);
+  const others = places.flatMap(([start, end]) => sheet.labelling(start, end, focus) ?? []);
   if (!others.length) return say("It stands nowhere else.");
-  decide([...accept, ...others], () => beyond(1));
-}
-
-/** The decision that makes `[start, end)` what `model` is; null where it is, or may not be. */
-function labelling(start, end, model) {
-  const beside = sheet.mentions.filter((each) => each.start < end && start < each.end);
-  const there = beside.find((each) => sameSpan(each, { start, end }));
-  const isTaken = beside.some(({ state }) => state === "accepted");
-  if (start === model.start || isTaken) return null;
-  if (!there) return { action: "add", start, end, label: model.label };
-  if (there.label === model.label) return { action: "accept", mention: nameOf(there) };
-  return { action: "relabel", mention: nameOf(there), label: model.label };
+  decide([...accept, ...others], () => sheet.beyond(focus, 1));
 }
 
 const add = ({ start, end, label: name }) =>
@@ -449,9 +285,9 @@ async function undoSubmission({ url, step }) {
   const act = { step: newId(), decisions: [{ id: newId(), action: "undo", of: step }] };
   outbox.put(decisionsOf(url), act, versions.get(decisionsOf(url)));
   await outbox.flush();
-  const data = await ask(`${url}sheet/`);
+  const data = await server.ask(`${url}sheet/`);
   if (!data) return;
-  showProgress({ submitted: -1, gold: -1, waiting: 1 });
+  showProgress(desk.progress, { submitted: -1, gold: -1, waiting: 1 });
   open(data);
   say(`Undone. ${sheet.name} is not submitted any more.`);
 }
@@ -462,57 +298,42 @@ function redo() {
 }
 
 async function flag() {
-  const here = sheet; // another may be open when the answer comes
-  const answer = await ask(`${here.url}flag/`, { flagged: !here.flagged });
+  const about = sheet; // another may be open when the answer comes
+  const answer = await server.ask(`${about.url}flag/`, { flagged: !about.flagged });
   if (!answer) return;
-  here.flagged = answer.flagged;
+  about.flagged = answer.flagged;
   show();
-  say(here.flagged ? "Flagged." : "Flag taken away.");
+  say(about.flagged ? "Flagged." : "Flag taken away.");
 }
 
 // --- Comments and guidelines ----------------------------------------------------------------------
-let remark;
-
 function comment() {
-  const { start = null, end = null } = focus ?? {};
-  remark = { here: sheet, id: newId(), start, end }; // sent twice, it has one id
-  const about = focus ? `About “${view.surface(focus.start, focus.end)}”` : "About the document";
-  $("comment-about").textContent = about;
-  $("comment").showModal();
+  const about = sheet;
+  const ask = (body) => server.ask(`${about.url}comments/`, body);
+  const kept = ({ comments }) => {
+    about.comments = comments;
+    show();
+  };
+  writeComment(focus, { view, ask, kept });
 }
 
-$("comment").addEventListener("submit", async (event) => {
-  if (event.submitter?.value !== "save") return;
-  event.preventDefault();
-  const field = $("comment-text");
-  const { here, ...about } = remark;
-  const answer = await ask(`${here.url}comments/`, { ...about, text: field.value });
-  if (!answer) return;
-  field.value = "";
-  $("comment").close();
-  here.comments = answer.comments;
-  show();
-});
-
 async function guidelines() {
-  if (!$("guidelines")) {
-    const response = await fetch(desk.guidelines, { headers: { "HX-Request": "true" } }).catch(() => null);
-    if (!response) return warn(NO_ANSWER);
-    const parsed = new DOMParser().parseFromString(await response.text(), "text/html");
-    const dialog = parsed.getElementById("guidelines");
-    if (!dialog) return warn(SIGNED_OUT);
-    document.body.append(document.adoptNode(dialog));
+  try {
+    if (!(await showGuidelines(desk.guidelines))) warn(SIGNED_OUT);
+  } catch {
+    warn(NO_ANSWER);
   }
-  $("guidelines").showModal();
 }
 
 // --- Keys ---------------------------------------------------------------------------------------
+const bindings = new Bindings(desk.bindings);
+
 const ACTS = {
   accept: settleAs("accept", "accepted"),
   reject: settleAs("reject", "rejected"),
-  skip: () => moveTo(beyond(1)),
-  next: () => moveTo(beyond(1)),
-  previous: () => moveTo(beyond(-1)),
+  skip: () => moveTo(sheet.beyond(focus, 1)),
+  next: () => moveTo(sheet.beyond(focus, 1)),
+  previous: () => moveTo(sheet.beyond(focus, -1)),
   start_left: resize("start", -1, "word"),
   start_right: resize("start", 1, "word"),
   end_left: resize("end", -1, "word"),
@@ -539,35 +360,22 @@ const ACTS = {
 
 // A key that is held walks and moves boundaries. It decides once: what comes next nobody has seen.
 const HOLDABLE = /^(next|previous|skip|(start|end)_.*)$/;
-const { keys: bindings, single_keys: mayBeSingle } = desk.bindings;
-const actionOf = new Map(
-  Object.entries(bindings).flatMap(([action, combos]) => combos.map((combo) => [combo, action])),
-);
-
-/** Which label a digit gives, Shift for the second ten; null for other keys. */
-function digitOf({ code, shiftKey, ctrlKey, altKey, metaKey }) {
-  const [, digit] = /^(?:Digit|Numpad)(\d)$/.exec(code) ?? [];
-  if (!digit || ctrlKey || altKey || metaKey) return null;
-  return ((Number(digit) + 9) % 10) + (shiftKey ? 10 : 0);
-}
-
-function isTyping(event) {
-  const field = event.target.closest("input, textarea, select, [contenteditable]");
-  return event.isComposing || event.keyCode === 229 || field || document.querySelector("dialog[open]");
-}
 
 function handled(event) {
   const combo = combination(event);
   if (!combo) return false;
   if (selecting.contains(event.target) && combo === "Enter") return event.repeat;
-  if (combo === "Escape") return cancel(), true;
+  if (combo === "Escape") {
+    if (selecting.cancel()) reveal();
+    return true;
+  }
   if (!combo.includes("Ctrl") && selecting.pickingKey(event)) return true;
   if (combo === "Enter" && event.target.matches(".tag")) return clickMark(event.target), true;
   const presses = /^(Space|Enter)$/.test(combo) && event.target.closest("button:not(.tag), a, summary");
   if (presses) return event.repeat;
-  if (!mayBeSingle && !/Ctrl|Arrow/.test(combo)) return false;
+  if (!bindings.allow(combo)) return false;
   const digit = digitOf(event);
-  const action = actionOf.get(combo);
+  const action = bindings.actionOf(combo);
   if (!action && digit === null) return false;
   if (event.repeat && !HOLDABLE.test(action)) return true;
   // Keys act on the mention that Tab led to, though nobody chose it by Enter.
@@ -578,30 +386,9 @@ function handled(event) {
   return true;
 }
 
-function cancel() {
-  const hadFocus = selecting.contains(document.activeElement);
-  selecting.cancel();
-  if (hadFocus) reveal();
-}
-
 document.addEventListener("keydown", (event) => {
   if (!isTyping(event) && handled(event)) event.preventDefault();
 });
-
-/** Shows the keys where they work, as this person has them. */
-function showKeys() {
-  const caps = { Ctrl: "Ctrl", ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→", Enter: "↵" };
-  const cap = (combo) => combo.split("+").map((key) => caps[key] ?? key).join(" ");
-  for (const place of document.querySelectorAll("[data-key]")) {
-    const [combo] = bindings[place.dataset.key] ?? [];
-    place.textContent = combo ? cap(combo) : "";
-    place.hidden = !combo || (!mayBeSingle && !combo.includes("Ctrl"));
-  }
-  for (const place of document.querySelectorAll("[data-keys]")) {
-    const combos = bindings[place.dataset.keys] ?? [];
-    place.replaceChildren(...combos.flatMap((combo) => [element("kbd", cap(combo)), " "]));
-  }
-}
 
 // --- Mouse and touch ----------------------------------------------------------------------------
 const selecting = new Selecting(view, $("label-menu"), { onAdd: add, say });
@@ -630,12 +417,12 @@ addEventListener("beforeunload", (event) => {
   if (outbox.length) event.preventDefault();
 });
 setInterval(() => {
-  if (!document.hidden) call(`${sheet.url}lease/`, {}).catch(() => {});
+  if (!document.hidden) server.call(`${sheet.url}lease/`, {}).catch(() => {});
 }, HEARTBEAT);
 
 colourLabels(desk.labels);
-showKeys();
+bindings.show();
 open(read("sheet"), { push: false });
 view.root.querySelector(".mention.focus")?.scrollIntoView({ block: "nearest" });
-showProgress();
+showProgress(desk.progress);
 outbox.adopt();

@@ -1,6 +1,6 @@
 // The keys of the account page: pressing a combination fills it in. Typing it works as well.
 
-import { combination } from "./combination.js";
+import { combination } from "./gestures.js";
 
 const said = document.getElementById("pressed");
 const buttons = [...document.querySelectorAll("[data-press]")];

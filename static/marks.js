@@ -1,6 +1,7 @@
-// How a mention looks and reads: its mark in the text, the tag behind it, and the panel beside.
+// How things look and read: a mention's mark in the text and the tag behind it, the panel about it,
+// how the document stands, and the dialogs beside it.
 
-import { isOpen, needsPerson } from "./sheet.js";
+import { isOpen, needsPerson, newId } from "./sheet.js";
 
 const $ = (id) => document.getElementById(id);
 const SOURCES = {
@@ -178,6 +179,7 @@ function showElsewhere(main, sheet, mention, view, surface) {
 }
 
 // What stands behind the mention comes from the server, a moment after the focus rests on it.
+const MOST_FETCHED = 100;
 const fetched = new Map();
 let shown = null;
 let resting;
@@ -200,6 +202,7 @@ function showWhy(sheet, mention) {
       if (!response.ok || response.redirected) return;
       const parsed = new DOMParser().parseFromString(await response.text(), "text/html");
       const content = document.adoptNode(parsed.body.firstElementChild ?? parsed.createElement("div"));
+      if (fetched.size > MOST_FETCHED) fetched.clear();
       fetched.set(key, content);
       if (shown === key) $("why").replaceChildren(content);
     } catch {
@@ -211,4 +214,128 @@ function showWhy(sheet, mention) {
 /** Gives each label its colour; before anything is drawn. */
 export function colourLabels(labels) {
   colours = Object.fromEntries(labels.map(({ name, colour }) => [name, colour]));
+}
+
+// --- The document -------------------------------------------------------------------------------
+/** Shows how the document stands, and what was said of it. */
+export function showDocument(sheet, view) {
+  const needing = sheet.mentions.filter(needsPerson).length;
+  $("needing").textContent = needing ? `${needing} need${needing > 1 ? "" : "s"} you` : standing(sheet);
+  $("needing").classList.toggle("needing", needing > 0);
+  $("submit").classList.toggle("primary", needing === 0);
+  $("submit").firstChild.textContent = sheet.status === "gold" ? "Next document " : "Submit and next ";
+  $("consequence").textContent = consequence(sheet);
+  $("flag").setAttribute("aria-pressed", String(Boolean(sheet.flagged)));
+  showComments(sheet, view);
+  showUnplaced(sheet);
+}
+
+/** How the document stands where nobody is needed. */
+function standing({ status, reviewed_by: reviewer }) {
+  if (status === "new") return "No model has read this yet: mark what you find";
+  if (status !== "gold") return "Nothing here needs you";
+  return reviewer ? `Gold, reviewed by ${reviewer}` : "Gold, came in as gold";
+}
+
+function consequence({ status, mentions }) {
+  if (status === "gold") return "What you change here is saved at once and stays gold.";
+  if (!mentions.length) return "No mentions: submitting says there are none.";
+  const open = mentions.filter(isOpen);
+  const maybes = open.filter(({ maybe }) => maybe).length;
+  if (!open.length) return "Everything is decided.";
+  const dropped = maybes ? `; ${maybes} unsure “maybe” ${maybes > 1 ? "are" : "is"} dropped` : "";
+  return `Submitting confirms what is left as shown${dropped}.`;
+}
+
+function showComments({ comments = [] }, view) {
+  const items = comments.map(({ author, start, end, text }) => {
+    const about = start == null ? "" : ` on “${view.surface(start, end)}”`;
+    return [element("strong", author), about, element("p", text)];
+  });
+  list("comments", items);
+}
+
+/** What the LLM named and nobody found in the text. */
+function showUnplaced({ status, unplaced = [] }) {
+  const named = status === "gold" ? [] : unplaced;
+  list("unplaced", named.map(([words, label]) => [element("q", words), ` ${label}`]));
+}
+
+function list(section, items) {
+  $(section).hidden = !items.length;
+  $(section).querySelector("ul").replaceChildren(
+    ...items.map((parts) => {
+      const item = document.createElement("li");
+      item.append(...parts);
+      return item;
+    }),
+  );
+}
+
+const element = (name, textContent) =>
+  Object.assign(document.createElement(name), { textContent, dir: "auto" });
+
+// --- Telling ------------------------------------------------------------------------------------
+/** What `decisions` did, as it is read out. */
+export function whatWasDone([decision, ...others], view) {
+  const { action, mention } = decision;
+  if (action === "submit") return "Submitted";
+  if (others.length) return `${others.length + 1} labelled ${decision.label ?? mention.label}`;
+  const { start, end, label } = { ...mention, ...decision };
+  const surface = view.surface(start, end);
+  return action === "reject" ? `${surface}, not ${label}, rejected` : `${surface}, ${label}, decided`;
+}
+
+/** Shows whether all that was decided is saved; of what is `kept` in the browser, how much and why. */
+export function showState(state, count = 0, why = "") {
+  const isKept = state === "kept";
+  const kept = navigator.onLine ? `${count} kept: ${why}` : `Offline, ${count} kept`;
+  $("state").dataset.state = state;
+  $("retry").hidden = !isKept;
+  if (isKept) $("state").ariaLive = "polite";
+  $("state").textContent = { saved: "Saved", saving: "Saving…", kept }[state];
+}
+
+/** Shows how far this person and the project are: `progress` as the server said it, to which what
+ * was done `since` is added. */
+export function showProgress(progress, since = {}) {
+  for (const [name, count] of Object.entries(since)) progress[name] += count;
+  const { submitted, gold, documents, waiting } = progress;
+  const [mine, done, all, left] = [submitted, gold, documents, Math.max(0, waiting)].map((n) => n.toLocaleString());
+  $("progress").textContent = `${mine} submitted by you today · ${done} of ${all} gold · ${left} waiting`;
+}
+
+// --- Dialogs ------------------------------------------------------------------------------------
+// They open at once: what is typed while one were still to be loaded would be keys of the page.
+/** Has a comment written about `mention`, or about the document where there is none. `ask(body)` sends
+ * it; the dialog stays open until that answers. */
+export function writeComment(mention, { view, ask, kept }) {
+  const [dialog, field] = [$("comment"), $("comment-text")];
+  const { start = null, end = null } = mention ?? {};
+  const id = newId(); // sent twice, it has one
+  $("comment-about").textContent = mention ? `About “${view.surface(start, end)}”` : "About the document";
+  dialog.onsubmit = async (event) => {
+    if (event.submitter?.value !== "save") return;
+    event.preventDefault();
+    const answer = await ask({ id, text: field.value, start, end });
+    if (!answer) return;
+    field.value = "";
+    dialog.close();
+    kept(answer);
+  };
+  dialog.showModal();
+}
+
+/** Shows the guidelines at `url`, which only who is signed in can read; answers whether it could.
+ * Raises where nothing comes back. */
+export async function showGuidelines(url) {
+  if (!$("guidelines")) {
+    const response = await fetch(url, { headers: { "HX-Request": "true" } });
+    const parsed = new DOMParser().parseFromString(await response.text(), "text/html");
+    const dialog = parsed.getElementById("guidelines");
+    if (!dialog) return false;
+    document.body.append(document.adoptNode(dialog));
+  }
+  $("guidelines").showModal();
+  return true;
 }

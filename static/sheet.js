@@ -1,5 +1,6 @@
 // A document as plain data: what the server last said, and on top of it what this person decided
-// and the server has not heard yet (Sheet); and how that reaches the server (Outbox). No page here.
+// and the server has not heard yet (Sheet); and how that reaches the server (Server, Outbox). No page
+// here.
 //
 // A mention is named by what it is, its span and label, which is unique in a document: the name
 // holds before the server has numbered it and after suggestions were built anew.
@@ -124,6 +125,33 @@ export class Sheet {
     return name && this.mentions.find((mention) => sameName(mention, name));
   }
 
+  /** The mention to begin at; null where there is none. */
+  get first() {
+    return this.mentions.find(needsPerson) ?? this.mentions.find(isOpen) ?? this.mentions[0] ?? null;
+  }
+
+  /** The next (or, for -1, previous) mention after `from` that needs a person, going round; of all
+   * where none does. */
+  beyond(from, direction) {
+    const needing = this.mentions.filter(needsPerson);
+    const among = needing.length ? needing : this.mentions;
+    const order = direction > 0 ? among : among.toReversed();
+    const place = ({ start, end }) => start - end / 1e9;
+    const isBeyond = (each) => direction * (place(each) - place(from)) > 0;
+    return (from && order.find(isBeyond)) ?? order[0];
+  }
+
+  /** The decision that makes `[start, end)` what `model` is; null where it is, or may not be. */
+  labelling(start, end, model) {
+    const beside = this.mentions.filter((each) => overlap(each, { start, end }));
+    const there = beside.find((each) => sameSpan(each, { start, end }));
+    const isTaken = beside.some(({ state }) => state === "accepted");
+    if (start === model.start || isTaken) return null;
+    if (!there) return { action: "add", start, end, label: model.label };
+    if (there.label === model.label) return { action: "accept", mention: nameOf(there) };
+    return { action: "relabel", mention: nameOf(there), label: model.label };
+  }
+
   #replay() {
     this.mentions = this.base;
     for (const act of this.pending) {
@@ -172,6 +200,10 @@ export class Sheet {
 }
 
 // --- The way to the server ------------------------------------------------------------------------
+export const SIGNED_OUT = "You are signed out. Reload the page to sign in.";
+export const NO_ANSWER =
+  "No answer from the server. What you decided is kept; try again when the connection is back.";
+
 export function newId() {
   if (crypto.randomUUID) return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));
@@ -190,6 +222,63 @@ const storage = (() => {
   }
 })();
 
+const JSON_TYPE = "application/json";
+const tokenOf = ({ body }) => JSON.parse(body.getAttribute("hx-headers"));
+
+/** The server that the page came from, for `person`. `page` is any page of theirs; `warn` is told, in
+ * words for the person, what went wrong. */
+export class Server {
+  #token = tokenOf(document);
+
+  constructor({ person, page, warn }) {
+    Object.assign(this, { person, page, warn });
+  }
+
+  /** Answers `{ status, data }`; a page to sign in at is a 401. Raises where nothing comes back, or
+   * something in between answers with a page of its own: the server says all here in JSON. */
+  async call(url, body) {
+    let response = await this.#send(url, body);
+    if (response.status === 403 && (await this.#renewed())) response = await this.#send(url, body);
+    if (response.redirected) return { status: 401, data: {} };
+    const isJson = response.headers.get("Content-Type")?.startsWith(JSON_TYPE);
+    if (response.ok && !isJson) throw new Error("This is no answer of the server.");
+    return { status: response.status, data: isJson ? await response.json() : {} };
+  }
+
+  #send(url, body) {
+    return fetch(url, {
+      method: body ? "POST" : "GET",
+      headers: { ...this.#token, Accept: JSON_TYPE, "Content-Type": JSON_TYPE },
+      body: body && JSON.stringify(body),
+      signal: AbortSignal.timeout(SILENCE),
+    });
+  }
+
+  /** Takes over the token that signing in anew, in another tab, brought: of the same person alone,
+   * for what one decided must never be sent as another's. */
+  async #renewed() {
+    const response = await fetch(this.page, { signal: AbortSignal.timeout(SILENCE) });
+    if (!response.ok || response.redirected) return false;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (page.body.dataset.person !== String(this.person)) return false;
+    this.#token = tokenOf(page);
+    return true;
+  }
+
+  /** What the server answers, or null after telling what went wrong. */
+  async ask(url, body) {
+    try {
+      const { status, data } = await this.call(url, body);
+      if (status === 200) return data;
+      const isOut = status === 401 || status === 403;
+      this.warn(data.message ?? (isOut ? SIGNED_OUT : `The server said ${status}.`));
+    } catch {
+      this.warn(NO_ANSWER);
+    }
+    return null;
+  }
+}
+
 /** What was decided and has not reached the server: sent at once and in order, kept in the browser
  * while the network is gone, and sent again by the next page where a tab died. What is kept are
  * addresses, ids, offsets and labels, never text. The server knows each decision by its id, so one
@@ -204,9 +293,10 @@ export class Outbox {
   #entries = [];
   #watched = new Set([this.#tab]);
 
-  /** `post(entry, silence)` answers `{ status, data }` and raises where nothing came back; `settle(entry,
-   * status, data)` says what becomes of the entry: "done", "again" (at once) or "wait"; `tell`
-   * hears how many are kept, and why; `adopted` gets the entries that another tab left behind. */
+  /** `post(entry)` answers `{ status, data }` and raises where nothing came back; `settle(entry,
+   * status, data)` says what becomes of the entry: "done", "again" (at once), or why it has to wait
+   * until the person asks again; `tell(state, count, why)` hears what is "saved", "saving" or "kept",
+   * and why; `adopted` gets the entries that another tab left behind. */
   constructor(person, { post, settle, tell, adopted }) {
     this.prefix = `spanlight:outbox:${person}:`;
     Object.assign(this, { post, settle, tell, adopted });
@@ -282,7 +372,7 @@ export class Outbox {
     }
   }
 
-  forget(entry) {
+  #forget(entry) {
     storage?.removeItem(entry.key);
     this.#entries = this.#entries.filter(({ key }) => key !== entry.key);
   }
@@ -310,24 +400,24 @@ export class Outbox {
     if (this.#failures === 0) this.tell("saving");
     let answer;
     try {
-      answer = await this.post(entry, SILENCE);
+      answer = await this.post(entry);
     } catch {
       return this.#wait("no answer from the server");
     }
     if (answer.status >= 500 || answer.status === 429) return this.#wait(`the server said ${answer.status}`);
     this.#failures = 0;
     const verdict = await this.settle(entry, answer.status, answer.data);
-    if (verdict === "done") this.forget(entry);
-    else if (verdict === "wait") return false;
-    else this.#store(entry);
-    return true;
+    if (verdict === "done") this.#forget(entry);
+    else if (verdict === "again") this.#store(entry);
+    else this.tell("kept", this.length, verdict);
+    return verdict === "done" || verdict === "again";
   }
 
   #wait(why) {
     const pause = Math.min(LONGEST_WAIT, 250 * 2 ** this.#failures);
     this.#failures += 1;
     this.#timer = setTimeout(() => this.flush(), pause);
-    this.tell("kept", why);
+    this.tell("kept", this.length, why);
     return false;
   }
 }

@@ -132,6 +132,14 @@ export class TextView {
     }
   }
 
+  /** The tags of what is marked at `[start, end)`, drawn now. */
+  tagsOf({ start, end }) {
+    this.reach(start, end);
+    const tags = [...this.at(end - 1).node.querySelectorAll(".tag")];
+    const isIts = ({ mention }) => mention.start === start && mention.end === end;
+    return tags.filter((tag) => isIts(tag.parentElement));
+  }
+
   // Marks always nest, as the page needs: where two mentions cross, the one that started later is
   // closed and opened again. Its tag stands behind its last piece.
   #draw(paragraph) {

@@ -1,13 +1,10 @@
 // The triage page's keys. All that they do is to press the buttons that are there: htmx does the
 // rest, and the page works without them.
 
-import { combination } from "./combination.js";
+import { Bindings, combination, isTyping } from "./gestures.js";
 
 const $ = (id) => document.getElementById(id);
-const { keys: bindings, single_keys: mayBeSingle } = JSON.parse($("bindings").textContent);
-const actionOf = new Map(
-  Object.entries(bindings).flatMap(([action, combos]) => combos.map((combo) => [combo, action])),
-);
+const bindings = new Bindings(JSON.parse($("bindings").textContent));
 
 // --- Groups and sentences -----------------------------------------------------------------------
 const GROUP = "[data-group]";
@@ -61,18 +58,13 @@ const ACTS = {
   help: () => $("keys").showModal(),
 };
 
-function isTyping(event) {
-  const field = event.target.closest("input:not([type='checkbox']), textarea, select");
-  return event.isComposing || event.keyCode === 229 || field || document.querySelector("dialog[open]");
-}
-
 function handled(event) {
   const combo = combination(event);
   if (!combo) return false;
   if (combo === "Escape") return dismiss(current()?.querySelector(".preview"));
-  if (!mayBeSingle && !/Ctrl|Arrow/.test(combo)) return false;
+  if (!bindings.allow(combo)) return false;
   if (/^[0-9]$/.test(combo)) return press(`[data-digit="${combo}"]`);
-  const act = ACTS[actionOf.get(combo)];
+  const act = ACTS[bindings.actionOf(combo)];
   act?.();
   return Boolean(act);
 }
@@ -86,24 +78,8 @@ document.addEventListener("click", ({ target }) => {
 });
 
 // --- Telling ------------------------------------------------------------------------------------
-/** Shows the keys where they work, as this person has them. */
-function showKeys() {
-  const caps = { ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→", Enter: "↵" };
-  const cap = (combo) => combo.split("+").map((key) => caps[key] ?? key).join(" ");
-  for (const place of document.querySelectorAll("[data-key]")) {
-    const [combo] = bindings[place.dataset.key] ?? [];
-    place.textContent = combo ? cap(combo) : "";
-    place.hidden = !combo || (!mayBeSingle && !combo.includes("Ctrl"));
-  }
-  for (const place of document.querySelectorAll("[data-keys]")) {
-    const combos = bindings[place.dataset.keys] ?? [];
-    const keys = combos.map((combo) => Object.assign(document.createElement("kbd"), { textContent: cap(combo) }));
-    place.replaceChildren(...keys.flatMap((key) => [key, " "]));
-  }
-}
-
-document.addEventListener("htmx:load", showKeys);
+document.addEventListener("htmx:load", () => bindings.show());
 document.addEventListener("htmx:oobAfterSwap", () => {
   $("said").textContent = document.querySelector("#act p")?.textContent ?? "";
 });
-showKeys();
+bindings.show();

@@ -237,6 +237,38 @@ def test_a_comment_and_a_flag_reach_the_project(review: Page, document: Document
     assert document.flagged_by is not None
 
 
+def test_a_flag_is_for_the_document_on_which_it_was_pressed(
+    review: Page, document: Document
+) -> None:
+    other = factories.make_document(document.project, "Eve slept.")
+    factories.make_doubt(other, "Eve", "person")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    review.route("**/flag/", hold)
+    review.keyboard.press("f")
+    wait_until(lambda: review.evaluate("true") and len(held) == 1, "the flag to be sent")
+    review.keyboard.press("s")
+    expect(review.locator("#text")).to_contain_text("Eve")
+    held[0].continue_()
+    expect(review.locator("#said")).to_have_text("Flagged.")
+    expect(review.locator("#flag")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_first_visit_makes_few_requests(
+    page: Page, live_server: LiveServer, document: Document, user: User
+) -> None:
+    sign_in(page, live_server, user)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(live_server.url + address_of(document))
+    expect(page.locator(".mention.needs")).to_have_count(2)
+    page.wait_for_load_state("networkidle")
+    assert len(asked) <= 8, asked  # with the icon
+
+
 # --- Nothing lost ---------------------------------------------------------------------------------
 def test_what_is_decided_offline_is_kept_and_sent_in_order(
     review: Page, document: Document

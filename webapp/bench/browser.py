@@ -46,8 +46,9 @@ class NoBrowser(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """One load of a page with an empty cache: bytes that came, heads too, requests, and seconds
-    from the start of the navigation until the first mention was painted."""
+    """One load of a page with an empty cache: bytes that came, heads too, and requests, both until
+    nothing more comes, the icon's included; and seconds from the start of the navigation until the
+    first mention was painted."""
 
     size: int
     requests: int

@@ -1,8 +1,90 @@
-// Choosing words that become a mention: with the mouse, a finger or the keyboard. Their labels open
-// beside them. Offsets go to `onAdd`; nothing here talks to the server.
+// What hands do: which keys were pressed, what they mean to this person, and choosing words with the
+// mouse, a finger or the keyboard.
 
+// --- Keys ---------------------------------------------------------------------------------------
+const MODIFIERS = new Set(["Control", "Meta", "Alt", "Shift", "AltGraph", "CapsLock", "Dead"]);
+const BRACKETS = { BracketLeft: "[{", BracketRight: "]}" };
+
+/** The key that was pressed. On a Mac, Alt makes another character of most keys: there the place of
+ * the key says which it is, as on an English keyboard. */
+function plain({ key, code, altKey, shiftKey }) {
+  const english = key.length === 1 && key <= "~";
+  const named = key.length > 1 && key !== "Dead";
+  if (!altKey || english || named) return key;
+  if (BRACKETS[code]) return BRACKETS[code][Number(shiftKey)];
+  return /^Key[A-Z]$/.test(code) ? code.at(-1) : key;
+}
+
+/** The keys of a `KeyboardEvent`, as annotator/keys.py writes them: "Ctrl+Shift+z", "Alt+]", "?", …;
+ * null where a modifier alone, or none that is known, was pressed. */
+export function combination(event) {
+  // AltGr is how the character is typed on many keyboards, no modifier of its own.
+  const typed = event.getModifierState("AltGraph");
+  const written = typed ? event.key : plain(event);
+  if (MODIFIERS.has(written) || written === "Unidentified") return null;
+  const key = written === " " ? "Space" : written.length > 1 ? written : written.toLowerCase();
+  const parts = [];
+  if ((event.ctrlKey || event.metaKey) && !typed) parts.push("Ctrl");
+  if (event.altKey && !typed) parts.push("Alt");
+  if (event.shiftKey && (key.length > 1 || key !== key.toUpperCase())) parts.push("Shift");
+  return [...parts, key].join("+");
+}
+
+/** Which label a digit gives, Shift for the second ten; null for other keys. */
+export function digitOf({ code, shiftKey, ctrlKey, altKey, metaKey }) {
+  const [, digit] = /^(?:Digit|Numpad)(\d)$/.exec(code) ?? [];
+  if (!digit || ctrlKey || altKey || metaKey) return null;
+  return ((Number(digit) + 9) % 10) + (shiftKey ? 10 : 0);
+}
+
+/** Whether what is pressed is for a field or a dialog, not for the page. */
+export function isTyping(event) {
+  const field = event.target.closest("input:not([type='checkbox']), textarea, select, [contenteditable]");
+  return event.isComposing || event.keyCode === 229 || field || document.querySelector("dialog[open]");
+}
+
+const CAPS = { ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→", Enter: "↵" };
+const cap = (combo) => combo.split("+").map((key) => CAPS[key] ?? key).join(" ");
+
+/** What the keys do for this person, who may have switched single ones off. */
+export class Bindings {
+  #actions = new Map();
+
+  constructor({ keys, single_keys: mayBeSingle }) {
+    Object.assign(this, { keys, mayBeSingle });
+    for (const [action, combos] of Object.entries(keys)) {
+      for (const combo of combos) this.#actions.set(combo, action);
+    }
+  }
+
+  actionOf(combo) {
+    return this.#actions.get(combo);
+  }
+
+  allow(combo) {
+    return this.mayBeSingle || /Ctrl|Arrow/.test(combo);
+  }
+
+  /** Shows the keys where they work. */
+  show() {
+    for (const place of document.querySelectorAll("[data-key]")) {
+      const [combo] = this.keys[place.dataset.key] ?? [];
+      place.textContent = combo ? cap(combo) : "";
+      place.hidden = !combo || !this.allow(combo);
+    }
+    for (const place of document.querySelectorAll("[data-keys]")) {
+      const combos = this.keys[place.dataset.keys] ?? [];
+      place.replaceChildren(...combos.flatMap((combo) => [keyOf(combo), " "]));
+    }
+  }
+}
+
+const keyOf = (combo) => Object.assign(document.createElement("kbd"), { textContent: cap(combo) });
+
+// --- Choosing words -----------------------------------------------------------------------------
 const selection = () => window.getSelection();
 
+/** Chooses words that become a mention. Their labels open beside them; offsets go to `onAdd`. */
 export class Selecting {
   #span = null;
   #picked = null;
@@ -30,10 +112,12 @@ export class Selecting {
     this.#picked = null;
   }
 
-  /** Closes the menu and selects nothing any more. */
+  /** Closes the menu and selects nothing any more; whether the focus was in the menu. */
   cancel() {
+    const hadFocus = this.contains(document.activeElement);
     selection().removeAllRanges();
     this.close();
+    return hadFocus;
   }
 
   /** Gives the selected words `label`. */
