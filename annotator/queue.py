@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,8 +14,6 @@ from .durability import forgettable
 from .models import Document, Mention, Prediction, Project, Question, User
 from .models.documents import DocumentQuerySet
 
-ORDER = ("-priority", "status", "pk")
-"""What no model has read (`new`) goes before what it has read and asks nobody about (`tagged`)."""
 ATTEMPTS = 20
 """How often somebody else may be quicker before a person is told that nothing is left."""
 
@@ -46,15 +43,15 @@ HEADINGS = {
 @dataclass(frozen=True)
 class Wish:
     """What a person wants next. `words` must all be in the text; `all` documents, or those in
-    which a person is needed only; `after` which document, if any; whether they `skipped` that;
-    which they `passed` over before (ids), to come last."""
+    which a person is needed only; `leaving` is the document that they leave, `skipped` are those
+    that they put off, that one too if so, the latest last (ids): they come when there is no
+    other."""
 
     order: Order = Order.EXPECTED
     words: tuple[str, ...] = ()
     all: bool = False
-    after: Document | None = None
-    skipped: bool = False
-    passed: frozenset[int] = frozenset()
+    leaving: int | None = None
+    skipped: tuple[int, ...] = ()
 
     @property
     def is_chosen(self) -> bool:
@@ -70,15 +67,19 @@ class Wish:
 def next_document(project: Project, after: Document | None = None) -> Document | None:
     """The document to review after `after`, in the order of the queue; at its end, the first
     again. None where nothing is left. Documents in which nobody is asked come last."""
-    return next(_ordered(_open(project, after), Wish(all=True, after=after)), None)
+    documents = _open(project)
+    if after is None or after.status == Document.Status.GOLD:  # what is gold has no place any more
+        return _first(documents, Order.EXPECTED)
+    others = documents.exclude(pk=after.pk)
+    return _first(_behind(others, after), Order.EXPECTED) or _first(others, Order.EXPECTED)
 
 
 def claim_next(project: Project, user: User, wish: Wish) -> Document | None:
     """The next document for `user`, whose it is now for a while; None where nothing is left. Gives
-    back `wish.after`, and that again where they skipped it and it is the only one; whoever has another document open already gets that."""
+    back the one they leave; whoever has another document open already gets that."""
     with forgettable():
-        if wish.after is not None:
-            leases.release(wish.after.pk, user)
+        if wish.leaving is not None:
+            leases.release(wish.leaving, user)
         for _ in range(ATTEMPTS):
             found = _next(project, user, wish)
             if found is None or leases.claim(found.pk, user, unfinished=True):
@@ -87,44 +88,27 @@ def claim_next(project: Project, user: User, wish: Wish) -> Document | None:
 
 
 def _next(project: Project, user: User, wish: Wish) -> Document | None:
-    """What was passed over comes when nothing else is left, and last of all what is skipped now."""
-    others = _open(project, wish.after)
-    found = _among(others.exclude(pk__in=wish.passed), project, user, wish)
-    if found is None and wish.passed:
-        found = _among(others, project, user, wish)
-    if found is None and wish.skipped:
-        found = _among(_open(project, None), project, user, wish)
-    return found
-
-
-def _among(
-    documents: DocumentQuerySet, project: Project, user: User, wish: Wish
-) -> Document | None:
-    documents = _wanted(documents, wish)
+    documents = _wanted(_open(project), wish)
     held = leases.held(project)
-    mine = [pk for pk, who in held.items() if who == user.pk]
-    if mine and not wish.skipped and (again := documents.filter(pk__in=mine).first()):
-        return _of(project, again)
-    if others := held.keys() - set(mine):
-        documents = documents.exclude(pk__in=others)
-    return _of(project, next(_ordered(documents, wish), None))
+    mine = {pk for pk, who in held.items() if who == user.pk}
+    if mine and wish.leaving not in wish.skipped:
+        again: Document | None = documents.filter(pk__in=mine).first()
+        if again is not None:
+            return again
+    documents = documents.exclude(pk__in=held.keys() - mine)
+    others = documents.exclude(pk__in={wish.leaving, *wish.skipped} - {None})
+    return _first(others, wish.order) or _put_off(documents, wish)
 
 
-def _of(project: Project, document: Document | None) -> Document | None:
-    """The document with its project at hand."""
-    if document is not None:
-        document.project = project
-    return document
+def _put_off(documents: DocumentQuerySet, wish: Wish) -> Document | None:
+    """What they skipped first of what is left of it."""
+    left = documents.in_bulk(wish.skipped) if wish.skipped else {}
+    return next((left[pk] for pk in wish.skipped if pk in left), None)
 
 
-PLACE = ("project", "status", "priority", "sha256")
-"""What says where in the queue a document is."""
-
-
-def _open(project: Project, after: Document | None) -> DocumentQuerySet:
-    documents: DocumentQuerySet = Document.objects.filter(project=project).only(*PLACE)
-    documents = documents.exclude(status=Document.Status.GOLD)
-    return documents.exclude(pk=after.pk) if after else documents
+def _open(project: Project) -> DocumentQuerySet:
+    documents: DocumentQuerySet = Document.objects.filter(project=project).only("project")
+    return documents.exclude(status=Document.Status.GOLD)
 
 
 def _wanted(documents: DocumentQuerySet, wish: Wish) -> DocumentQuerySet:
@@ -135,59 +119,33 @@ def _wanted(documents: DocumentQuerySet, wish: Wish) -> DocumentQuerySet:
     return documents
 
 
+def _behind(documents: DocumentQuerySet, after: Document) -> DocumentQuerySet:
+    """Those that come after `after` in the expected order."""
+    same = Q(priority=after.priority)
+    # Of two that weigh the same, the status decides, then the place.
+    behind = Q(priority__lt=after.priority) | same & Q(status__gt=after.status)
+    behind |= same & Q(status=after.status, pk__gt=after.pk)
+    return documents.filter(behind, priority__lte=after.priority)
+
+
 # --- Orders -------------------------------------------------------------------------------------
-def _ordered(documents: DocumentQuerySet, wish: Wish) -> Iterator[Document]:
-    """The first behind `wish.after`, then, at the end, the first of all. A document that became
-    gold has lost its place: then the first of all."""
-    order = ORDERS[wish.order]
-    after = wish.after
-    if after is not None and after.status != Document.Status.GOLD:
-        found = order(documents, after)
-        if found is not None:
-            yield found
-    found = order(documents, None)
-    if found is not None:
-        yield found
+ORDERS = {
+    # What no model has read (`new`) goes before what it has read and asks nobody about (`tagged`).
+    Order.EXPECTED: ("-priority", "status", "pk"),
+    Order.SEQUENTIAL: ("pk",),
+    Order.RANDOM: ("sha256", "pk"),
+}
 
 
-def _expected(documents: DocumentQuerySet, after: Document | None) -> Document | None:
-    if after is not None:
-        same = Q(priority=after.priority)
-        # Of two that weigh the same, the status decides, then the place.
-        behind = Q(priority__lt=after.priority) | same & Q(status__gt=after.status)
-        behind |= same & Q(status=after.status, pk__gt=after.pk)
-        documents = documents.filter(behind, priority__lte=after.priority)
-    best: Document | None = documents.order_by(*ORDER).first()
-    return best
-
-
-def _sequential(documents: DocumentQuerySet, after: Document | None) -> Document | None:
-    if after is not None:
-        documents = documents.filter(pk__gt=after.pk)
-    first: Document | None = documents.order_by("pk").first()
+def _first(documents: DocumentQuerySet, order: Order) -> Document | None:
+    """Where they disagree nowhere any more, the expected one."""
+    if order == Order.DISAGREEMENT:
+        ranked = _disagreeing(documents).order_by("-count", "document")
+        most = ranked.values_list("document", flat=True).first()
+        order = Order.EXPECTED
+        documents = documents if most is None else documents.filter(pk=most)
+    first: Document | None = documents.order_by(*ORDERS[order]).first()
     return first
-
-
-def _random(documents: DocumentQuerySet, after: Document | None) -> Document | None:
-    if after is not None:
-        same = Q(sha256=after.sha256, pk__gt=after.pk)
-        documents = documents.filter(Q(sha256__gt=after.sha256) | same, sha256__gte=after.sha256)
-    first: Document | None = documents.order_by("sha256", "pk").first()
-    return first
-
-
-def _disagreement(documents: DocumentQuerySet, after: Document | None) -> Document | None:
-    """Those in which the two disagree, and when there are none left the expected ones."""
-    ranked = _disagreeing(documents)
-    if after is not None:
-        its = _disagreeing(Document.objects.filter(pk=after.pk)).values_list("count", flat=True)
-        count = next(iter(its), 0)
-        ranked = ranked.filter(Q(count__lt=count) | Q(count=count, document__gt=after.pk))
-    found = ranked.order_by("-count", "document").values_list("document", flat=True).first()
-    if found is None:
-        return None if after is not None else _expected(documents, None)
-    document: Document = Document.objects.get(pk=found)
-    return document
 
 
 def _disagreeing(documents: DocumentQuerySet) -> DocumentQuerySet:
@@ -201,11 +159,3 @@ def _disagreeing(documents: DocumentQuerySet) -> DocumentQuerySet:
     )
     counted: DocumentQuerySet = rows.order_by().values("document").annotate(count=Count("pk"))
     return counted
-
-
-ORDERS: dict[Order, Callable[[DocumentQuerySet, Document | None], Document | None]] = {
-    Order.EXPECTED: _expected,
-    Order.SEQUENTIAL: _sequential,
-    Order.RANDOM: _random,
-    Order.DISAGREEMENT: _disagreement,
-}

@@ -371,7 +371,7 @@ function handled(event) {
   }
   if (!combo.includes("Ctrl") && selecting.pickingKey(event)) return true;
   if (combo === "Enter" && event.target.matches(".tag")) return clickMark(event.target), true;
-  const presses = /^(Space|Enter)$/.test(combo) && event.target.closest("button:not(.tag), a, summary");
+  const presses = /^(Space|Enter)$/.test(combo) && event.target.closest("button, a, summary");
   if (presses) return event.repeat;
   if (!bindings.allow(combo)) return false;
   const digit = digitOf(event);

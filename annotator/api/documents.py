@@ -29,7 +29,7 @@ from .mentions import MentionSerializer
 OFFSET_UNIT = "code_point"
 ORDERINGS: dict[str, list[Any]] = {
     "position": ["pk"],
-    "queue": [*queue.ORDER],
+    "queue": [*queue.ORDERS[queue.Order.EXPECTED]],
     "reviewed": [F("reviewed_at").desc(nulls_last=True), "pk"],
 }
 

@@ -82,6 +82,8 @@ def _counted(rows: DocumentQuerySet, words: str, status: str) -> list[tuple[str,
     counts = dict(found.order_by().values_list("status").annotate(n=Count("pk")))
     numbers = {"": sum(counts.values()), "needs": found.needing_people().count()}
     numbers |= {s: counts.get(s, 0) for s in Document.Status.values}
-    remarks = [(name, title, found.filter(which).count()) for name, (title, which) in REMARKS.items()]
+    remarks = [
+        (name, title, found.filter(which).count()) for name, (title, which) in REMARKS.items()
+    ]
     said = [remark for remark in remarks if remark[2] or remark[0] == status]
     return [(name, title, numbers[name]) for name, title in FILTERS.items()] + said

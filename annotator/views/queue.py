@@ -10,8 +10,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from annotator import leases
-from annotator.models import Document, Project
-from annotator.queue import PLACE, Order, Wish, claim_next
+from annotator.models import Project
+from annotator.queue import Order, Wish, claim_next
 
 from .access import Request, find_document, find_project, find_whole, sheet_of
 from .incoming import Malformed, flag, number, optional, read_json, text
@@ -32,11 +32,13 @@ def next_document(request: Request, slug: str) -> JsonResponse:
     except Malformed as error:
         return error.answer
     found = claim_next(project, request.user, wish)
-    _keep_in_mind(request, project, wish, found)
+    was_skipped = found is not None and found.pk in wish.skipped
+    put_off = [pk for pk in wish.skipped if found is None or pk != found.pk]
+    _keep_in_mind(request, project, put_off)
     return JsonResponse(
         {
             "sheet": sheet_of(request, find_whole(project, found.pk)) if found else None,
-            "skipped": found is not None and found.pk in wish.passed,
+            "skipped": was_skipped,
             "url": reverse("annotator:review_next", args=[slug]),
         }
     )
@@ -61,21 +63,16 @@ def is_checking(request: Request, project: Project) -> bool:
     return bool(request.session.get(CHECKING) == project.pk)
 
 
-def skipped_before(request: Request, project: Project) -> frozenset[int]:
-    """The documents (ids) that this person skipped, since they signed in."""
-    return frozenset(request.session.get(SKIPPED, {}).get(str(project.pk), ()))
+def skipped_before(request: Request, project: Project) -> list[int]:
+    """The documents (ids) that this person skipped since they signed in, the latest last."""
+    kept: dict[str, list[int]] = request.session.get(SKIPPED, {})
+    return kept.get(str(project.pk), [])
 
 
-def _keep_in_mind(request: Request, project: Project, wish: Wish, found: Document | None) -> None:
-    """Whoever gets a document that they skipped has been through all others, and begins again."""
-    skipped = request.session.get(SKIPPED, {})
-    mine = skipped.get(str(project.pk), [])
-    if found is not None and found.pk in wish.passed:
-        mine = []
-    if wish.skipped and wish.after is not None:
-        mine = [*(pk for pk in mine if pk != wish.after.pk), wish.after.pk][-MOST_SKIPPED:]
-    if mine != skipped.get(str(project.pk), []):
-        request.session[SKIPPED] = skipped | {str(project.pk): mine}
+def _keep_in_mind(request: Request, project: Project, skipped: list[int]) -> None:
+    if skipped != skipped_before(request, project):
+        kept = request.session.get(SKIPPED, {})
+        request.session[SKIPPED] = kept | {str(project.pk): skipped[-MOST_SKIPPED:]}
 
 
 def _wish(request: Request, project: Project) -> Wish:
@@ -89,16 +86,16 @@ def _wish(request: Request, project: Project) -> Wish:
         },
     )
     words = tuple((given["q"] or "")[:LONGEST_SEARCH].split())
-    after: Document | None = None
-    if given["after"] is not None:
-        after = project.documents.only(*PLACE).filter(pk=given["after"]).first()
+    leaving = given["after"]
+    skipped = [pk for pk in skipped_before(request, project) if pk != leaving]
+    if given["skipped"] and leaving is not None:
+        skipped.append(leaving)
     return Wish(
         order=given["order"] or Order.EXPECTED,
         words=words,
         all=is_checking(request, project),
-        after=after,
-        skipped=bool(given["skipped"]),
-        passed=skipped_before(request, project),
+        leaving=leaving,
+        skipped=tuple(skipped),
     )
 
 

@@ -39,7 +39,7 @@ def review_next(request: Request, slug: str) -> HttpResponse:
         order=order,
         words=tuple(words.split()),
         all=is_checking(request, project),
-        passed=skipped_before(request, project),
+        skipped=tuple(skipped_before(request, project)),
     )
     document = queue.claim_next(project, request.user, wish)
     if document is not None:

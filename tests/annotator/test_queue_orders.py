@@ -42,11 +42,12 @@ def make_documents(project: Project, count: int) -> list[Document]:
 
 def read_through(project: Project, user: User, order: Order, count: int) -> list[int]:
     """The first `count` documents, each skipped for the next."""
-    found, after = [], None
+    found: list[int] = []
     for _ in range(count):
-        after = claim_next(project, user, Wish(order, after=after, skipped=after is not None))
-        assert after is not None
-        found.append(after.pk)
+        last = found[-1] if found else None
+        document = claim_next(project, user, Wish(order, leaving=last, skipped=tuple(found)))
+        assert document is not None
+        found.append(document.pk)
     return found
 
 
@@ -89,7 +90,7 @@ def test_disagreement_goes_first_then_what_is_expected(project: Project, user: U
             mention = factories.make_doubt(document, words, "person")
             mention.question = factories.make_question(document, words, answer)
             mention.save()
-    assert read_through(project, user, Order.DISAGREEMENT, 3) == [two.pk, one.pk, two.pk]
+    assert read_through(project, user, Order.DISAGREEMENT, 3) == [two.pk, one.pk, agree.pk]
     Document.objects.filter(pk__in=[one.pk, two.pk]).update(status=Document.Status.GOLD)
     found = read_through(project, user, Order.DISAGREEMENT, 1)
     assert found == [agree.pk]
@@ -118,25 +119,31 @@ def test_what_somebody_has_is_passed_over_until_it_lapses(project: Project, user
 def test_whoever_has_one_open_gets_it_again_unless_they_skip(project: Project, user: User) -> None:
     first, second = make_documents(project, 2)
     assert [claim_next(project, user, Wish()) for _ in range(2)] == [first, first]
-    assert claim_next(project, user, Wish(after=first, skipped=True)) == second
+    assert claim_next(project, user, Wish(leaving=first.pk, skipped=(first.pk,))) == second
     assert [lease.document for lease in Lease.objects.all()] == [second]
 
 
 def test_what_was_skipped_comes_when_nothing_else_is_left(project: Project, user: User) -> None:
     first, second, third = make_documents(project, 3)
-    passed = frozenset({first.pk})
-    assert claim_next(project, user, Wish(passed=passed)) == second
+    for leaving, comes in ((first, second), (second, third), (third, first)):
+        wish = Wish(leaving=leaving.pk, skipped=(first.pk,))
+        assert claim_next(project, user, wish) == comes
+        submitted(comes, user)
+    assert claim_next(project, user, wish) is None
+
+
+def test_of_those_skipped_the_first_comes_first(project: Project, user: User) -> None:
+    first, second, third = make_documents(project, 3)
+    ids = (second.pk, third.pk, first.pk)
+    assert claim_next(project, user, Wish(leaving=first.pk, skipped=ids)) == second
+    assert claim_next(project, user, Wish(leaving=second.pk, skipped=(third.pk, first.pk))) == third
+    submitted(first, user)
     submitted(second, user)
-    assert claim_next(project, user, Wish(after=second, passed=passed)) == third
-    submitted(third, user)
-    assert claim_next(project, user, Wish(after=third, passed=passed)) == first
-    assert claim_next(project, user, Wish(after=first, skipped=True, passed=passed)) == first
+    assert claim_next(project, user, Wish(leaving=third.pk, skipped=(third.pk,))) == third
 
 
 def submitted(document: Document, user: User) -> None:
     review.decide(document, user, Decision(uuid.uuid4(), "submit"))
-    document.refresh_from_db()
-
 
 
 def test_eight_who_press_next_never_get_the_same(project: Project) -> None:
@@ -146,7 +153,7 @@ def test_eight_who_press_next_never_get_the_same(project: Project) -> None:
     def take_three(user: User) -> list[int]:
         found, after = [], None
         for _ in range(3):
-            after = claim_next(project, user, Wish(after=after))
+            after = claim_next(project, user, Wish(leaving=after and after.pk))
             assert after is not None
             found.append(after.pk)
             Document.objects.filter(pk=after.pk).update(status=Document.Status.GOLD)
