@@ -78,6 +78,19 @@ document.addEventListener("click", ({ target }) => {
 });
 
 // --- Telling ------------------------------------------------------------------------------------
+function trouble(words = "") {
+  $("trouble").textContent = words;
+  $("trouble").hidden = !words;
+}
+
+// Whoever pressed and sees nothing change must hear why: nothing was decided, or nobody knows.
+const NO_ANSWER = "No answer from the server. Load the page again to see how things stand.";
+document.addEventListener("htmx:beforeRequest", () => trouble());
+document.addEventListener("htmx:sendError", () => trouble(NO_ANSWER));
+document.addEventListener("htmx:timeout", () => trouble(NO_ANSWER));
+document.addEventListener("htmx:responseError", ({ detail }) =>
+  trouble(`The server said ${detail.xhr.status}, and did nothing. Load the page again.`),
+);
 document.addEventListener("htmx:load", () => bindings.show());
 document.addEventListener("htmx:oobAfterSwap", () => {
   $("said").textContent = document.querySelector("#act p")?.textContent ?? "";

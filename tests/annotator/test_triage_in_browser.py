@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from annotator.models import Mention, Project, User
@@ -131,6 +131,25 @@ def test_one_is_decided_by_the_button_beside_it(triage: Page) -> None:
     expect(triage.get_by_role("checkbox")).to_have_count(3)
     assert decided() == {"Oslo": "person accepted"}
     expect(triage.locator("#act")).to_contain_text("1 mention in 1 document was accepted")
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(0, "No answer"), (403, "said 403"), (500, "said 500")]
+)
+def test_a_decision_that_does_not_arrive_is_told(triage: Page, status: int, said: str) -> None:
+    def fail(route: Route) -> None:
+        if status:
+            route.fulfill(status=status, body="")
+        else:
+            route.abort()
+
+    triage.route("**/preview/*", fail, times=1)
+    triage.keyboard.press("a")
+    expect(triage.get_by_role("alert")).to_contain_text(said)
+    triage.keyboard.press("a")
+    expect(triage.locator(".preview form")).to_be_visible()
+    expect(triage.get_by_role("alert")).to_be_hidden()
+    assert decided() == {}
 
 
 def test_keys_are_silent_while_typing(triage: Page) -> None:
