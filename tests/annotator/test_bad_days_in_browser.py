@@ -84,7 +84,11 @@ def late(page: Page, path: str) -> Callable[[], None]:
             held.append(route)
 
     page.route(path, hold)
-    return lambda: held[0].continue_()
+
+    def release() -> None:
+        held[0].continue_()
+
+    return release
 
 
 # --- Keys and presses -----------------------------------------------------------------------------
@@ -272,7 +276,8 @@ def test_guidelines_without_session_are_told(review: Page) -> None:
 
 # --- The browser's own ----------------------------------------------------------------------------
 NO_STORAGE = """
-Object.defineProperty(window, "localStorage", { get() { throw new DOMException("", "SecurityError"); } });
+function none() { throw new DOMException("", "SecurityError"); }
+Object.defineProperty(window, "localStorage", { get: none });
 """
 FULL = 'Storage.prototype.setItem = () => { throw new DOMException("", "QuotaExceededError"); };'
 
