@@ -73,9 +73,11 @@ class TestInTheBrowser:
         assert len(skipped) < LINES / 10
 
     def test_a_key_draws_two_lines_and_moves_the_focus_once(self, review: Page) -> None:
-        review.evaluate(WATCH)
         review.keyboard.press("j")
         expect(review.locator(".mention.focus")).to_contain_text("Name4")
+        review.evaluate(WATCH)
+        review.keyboard.press("k")
+        expect(review.locator(".mention.focus")).to_contain_text("Name3")
         assert review.evaluate(SEEN) == {"focused": 1, "lines": 2}
 
     def test_a_key_leads_to_what_was_out_of_sight(self, review: Page) -> None:
