@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+MOST_WORKERS = 4
+"""Python runs in one of them at a time, so that more would only wait for each other."""
 
 
 def best_device() -> torch.device:
@@ -28,6 +32,22 @@ def out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def side_by_side(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """What `work` makes of each of `items`, in their order. Several are worked on at once, each on
+    its share of the cores: a small product gains little from being cut up between all of them."""
+    threads = torch.get_num_threads()
+    workers = min(threads, len(items), MOST_WORKERS)
+    if workers < 2:
+        return list(map(work, items))
+    share = threads // workers
+    try:
+        with ThreadPoolExecutor(workers, "worker", torch.set_num_threads, (share,)) as pool:
+            return list(pool.map(work, items))
+    finally:
+        # What a thread sets for itself is also what threads to come begin with.
+        torch.set_num_threads(threads)
 
 
 def fitting(work: Callable[[list[Item]], list[Result]], batch: list[Item]) -> list[Result]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -139,7 +140,7 @@ def score(
     cut = windows(sentences, model.word_pieces, model.config)
     parts: list[list[Spans]] = [[] for _ in sentences]
     forward = partial(_forward, methods=methods, passes=passes, vectors=vectors)
-    for window, spans in through(model, cut, forward):
+    for window, spans in through(model, cut, forward, draws=Method.MC_DROPOUT in methods):
         parts[window.sentence].append(spans)
     return [_joined(found) for found in parts]
 
@@ -150,17 +151,25 @@ Forward = Callable[[LocalModel, list[Window]], list[R]]
 
 
 def through(
-    model: LocalModel, cut: Sequence[Window], forward: Forward[R]
+    model: LocalModel, cut: Sequence[Window], forward: Forward[R], *, draws: bool = False
 ) -> list[tuple[Window, R]]:
     """The windows `cut`, in another order, each with what `forward` makes of it: in batches of
-    like length, as large as the memory allows."""
-    found: list[tuple[Window, R]] = []
+    like length, as large as the memory allows. A `forward` that `draws` random numbers is given
+    one batch after the other, so that the same texts get the same ones."""
+
+    @torch.inference_mode()
+    def read(batch: list[int]) -> list[tuple[Window, R]]:
+        chosen = [cut[i] for i in batch]
+        return list(zip(chosen, _fitting(model, chosen, forward), strict=True))
+
     model.classifier.eval()
-    with torch.inference_mode(), _seeded(model.device):
-        for batch in batches(cut, BATCH_PIECES[model.device.type]):
-            chosen = [cut[i] for i in batch]
-            found += zip(chosen, _fitting(model, chosen, forward), strict=True)
-    return found
+    planned = batches(cut, BATCH_PIECES[model.device.type])
+    with _seeded(model.device):
+        if draws or model.device.type != "cpu":
+            found = [read(batch) for batch in planned]
+        else:
+            found = hardware.side_by_side(read, planned)
+    return list(chain.from_iterable(found))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ relaxed = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 METHODS = Head.SOFTMAX.methods
+NAMES = ["Linus", "Paris", "New York"]
 LINES = st.lists(
     st.sampled_from(
         [
@@ -216,6 +218,34 @@ def test_dropout_is_drawn_alike_each_time_and_leaves_the_rest_as_it_was(
     (plain,) = inference.read(untrained, [text], []).spans
     assert_same(first, plain)
     assert not untrained.classifier.training
+
+
+@pytest.mark.parametrize("method", [Method.ENTROPY, Method.MC_DROPOUT])
+def test_with_more_cores_the_same_is_said(
+    method: Method, untrained: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(inference.BATCH_PIECES, "cpu", 16)
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # products as with one core
+    whole, used = inference._forward, set()
+
+    def watched(*given: Any, **asked: Any) -> list[Spans]:
+        used.add(threading.current_thread())
+        return whole(*given, **asked)
+
+    monkeypatch.setattr(inference, "_forward", watched)
+    text = Text(1, "\n".join(f"Ada saw {name} {'today ' * n}" for n, name in enumerate(NAMES * 8)))
+    alone = inference.read(untrained, [text], [method]).spans
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    for found, expected in zip(
+        inference.read(untrained, [text], [method]).spans, alone, strict=True
+    ):
+        np.testing.assert_array_equal(found.probabilities, expected.probabilities)
+        for drawn, again in zip(
+            found.uncertainty.values(), expected.uncertainty.values(), strict=True
+        ):
+            np.testing.assert_array_equal(drawn, again)
+    # Random numbers come from one source: whoever draws takes turns.
+    assert (used == {threading.current_thread()}) == (method is Method.MC_DROPOUT)
 
 
 def test_a_temperature_softens_what_is_said_and_changes_no_label(untrained: LocalModel) -> None:
