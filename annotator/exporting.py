@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from django.db.models import Prefetch
@@ -11,6 +11,9 @@ from . import formats
 from .formats.records import ExportDocument, ExportMention
 from .models import Correction, Document, Mention, Project
 from .models.documents import DocumentQuerySet
+
+CHUNK = 500
+"""Documents that are read at once."""
 
 
 class ExportFormat(NamedTuple):
@@ -53,12 +56,30 @@ FORMATS = {
 
 
 def export(
-    project: Project, format: str, losses: list[formats.Loss] | None = None
+    project: Project,
+    format: str,
+    losses: list[formats.Loss] | None = None,
+    tell: Callable[[int], None] | None = None,
 ) -> Iterator[str]:
     """The whole project in `format` (a key of `FORMATS`), piece by piece; `losses` gathers, on
-    the way, the mentions that the format cannot carry."""
+    the way, the mentions that the format cannot carry; `tell` hears now and then how many
+    documents are done."""
     going = _with_mentions(documents(project, format))
+    if tell is not None:
+        going = _counted(going, tell)
     return formats.dump(format, going, [] if losses is None else losses)
+
+
+def _counted(
+    going: Iterator[ExportDocument], tell: Callable[[int], None]
+) -> Iterator[ExportDocument]:
+    done = 0
+    for done, document in enumerate(going, 1):
+        yield document
+        if done % CHUNK == 0:
+            tell(done)
+    if done % CHUNK:
+        tell(done)
 
 
 def documents(project: Project, format: str) -> DocumentQuerySet:
@@ -76,7 +97,7 @@ def _with_mentions(chosen: DocumentQuerySet) -> Iterator[ExportDocument]:
     rows = chosen.prefetch_related(
         Prefetch("mentions", shown), Prefetch("corrections", corrections)
     )
-    for document in rows.iterator(chunk_size=500):
+    for document in rows.iterator(chunk_size=CHUNK):
         yield _document(document)
 
 

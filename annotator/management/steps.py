@@ -104,6 +104,7 @@ class Meter:
             return
         self.shown = now
         seconds = now - self.began
-        text = f"{job.get_kind_display()}: {job.done}/{job.total} {job.note} ({seconds:.0f} s)"
+        counted = f"{job.done}/{job.total} " if job.total else ""
+        text = f"{job.get_kind_display()}: {counted}{job.note} ({seconds:.0f} s)"
         sys.stderr.write(f"\r\033[K{text}" if terminal else f"{text}\n")
         sys.stderr.flush()

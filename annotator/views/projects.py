@@ -139,5 +139,13 @@ def choose_llm(request: Request, slug: str) -> HttpResponse:
         found.provider = form.cleaned_data["provider"]
         found.monthly_budget = form.cleaned_data["monthly_budget"]
         found.save(update_fields=["provider", "monthly_budget"])
-        messages.success(request, f"LLM: {found.get_provider_display()}.")
+        messages.success(request, _llm_chosen(found))
     return redirect("annotator:project", slug=slug)
+
+
+def _llm_chosen(found: Project) -> str:
+    most = found.monthly_budget
+    limit = (
+        "No monthly limit" if most is None else f"At most {most} {settings.LLM_CURRENCY} a month"
+    )
+    return f"Saved. LLM: {found.get_provider_display()}. {limit}."

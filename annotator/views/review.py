@@ -49,6 +49,7 @@ def review_next(request: Request, slug: str) -> HttpResponse:
     context = project_context(request, project, "review") | activity_context(project)
     sure = queue.next_document(project)
     context |= {"sure": sure, "gold_count": project.documents.gold().count(), "wish": wish}
+    context["has_text"] = project.documents.exists()
     return TemplateResponse(request, "nothing_left.html", context)
 
 

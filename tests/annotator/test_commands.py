@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from annotator import exporting
 from annotator.models import Document, Job, Mention, Project, SignInLink, User
 from mlworker.schema import Outcome
 from mlworker.tasks import gpu, llm
@@ -46,6 +47,13 @@ def call(name: str, *given: str) -> str:
     out = StringIO()
     call_command(name, *given, stdout=out, stderr=StringIO())
     return out.getvalue()
+
+
+def told(name: str, *given: str) -> str:
+    """What is said beside the answer."""
+    err = StringIO()
+    call_command(name, *given, stdout=StringIO(), stderr=err)
+    return err.getvalue()
 
 
 def figures(name: str, *given: str) -> dict[str, Any]:
@@ -213,6 +221,27 @@ def test_a_file_whose_name_is_no_utf_8_comes_in(project: Project, tmp_path: Path
     assert Document.objects.get().name == "caf?.txt:1"
 
 
+def test_an_export_says_how_far_it_is(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "CHUNK", 2)
+    gold(project, train=3, dev=0, test=0)
+    said = told("export", "Letters", str(tmp_path / "out.jsonl"), "--format", "jsonl")
+    assert said.splitlines() == ["out.jsonl: 2/3", "out.jsonl: 3/3"]
+
+
+def test_a_step_that_counts_nothing_shows_no_count(
+    project: Project, machine: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gold(project)
+    figures("train", "Letters")
+    assert "0/0" not in capsys.readouterr().err
+    call("recalibrate", "Letters")
+    said = capsys.readouterr().err
+    assert "Recalibrating: " in said
+    assert "0/0" not in said
+
+
 def test_a_failed_export_leaves_the_file_that_was_there(project: Project, tmp_path: Path) -> None:
     factories.make_document(project)
     (tmp_path / "there").mkdir()
@@ -305,6 +334,11 @@ def test_sweep_reads_a_share_before_there_is_a_model(reader: Project) -> None:
     assert figures("sweep", "Letters")["read"] == 4
     assert figures("sweep", "Letters", "--share", "100")["read"] == 8
     assert figures("sweep", "Letters", "--share", "0")["share"] == 0
+
+
+def test_sweep_says_so_where_there_is_nothing_to_read(reader: Project) -> None:
+    said = told("sweep", "Letters", "--share", "50")
+    assert "There are no sentences to read: import some text first." in said
 
 
 def test_sweep_asks_again_about_what_got_no_answer(

@@ -125,6 +125,16 @@ def test_the_llm_is_off_and_says_what_it_would_get(
     assert project.provider == "openai"
 
 
+@pytest.mark.parametrize(
+    ("budget", "said"), [("2.50", "At most 2.50 USD a month."), ("", "No monthly limit.")]
+)
+def test_saving_a_budget_alone_says_what_it_is(
+    client: Client, project: Project, budget: str, said: str
+) -> None:
+    given = {"provider": "", "monthly_budget": budget}
+    assert said in text_of(client.post(at("choose_llm", project), given, follow=True))
+
+
 @pytest.mark.parametrize("provider", ["openai", "recorded", "nonsense"])
 def test_an_llm_that_is_not_set_up_cannot_be_chosen(
     client: Client, project: Project, provider: str, settings: Settings
@@ -180,6 +190,14 @@ def test_a_project_that_cannot_be_says_why(
     assert response.status_code == 422
     assert said in text_of(response)
     assert not Project.objects.exists()
+
+
+def test_a_project_without_text_is_told_to_bring_some(client: Client, project: Project) -> None:
+    html = text_of(client.get(at("review_next", project)))
+    assert "There is no text in this project yet" in html
+    assert at("upload", project) in html
+    factories.make_gold(project, "Ada.", ("Ada", "person"))
+    assert "Nothing left that needs you" in text_of(client.get(at("review_next", project)))
 
 
 # --- Documents -----------------------------------------------------------------------------------

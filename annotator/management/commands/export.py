@@ -23,10 +23,15 @@ class Command(ProjectCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         project, path = self.project(options), options["file"]
         losses: list[Loss] = []
+        documents = exporting.documents(project, options["format"]).count()
+
+        def tell(done: int) -> None:
+            self.stderr.write(f"{path.name}: {done}/{documents}")
+
         beside = path.with_name(f".{path.name}.part")
         try:
             with beside.open("w", encoding="utf-8", newline="") as file:
-                for piece in exporting.export(project, options["format"], losses):
+                for piece in exporting.export(project, options["format"], losses, tell):
                     file.write(piece)
             beside.replace(path)
         except OSError as error:
@@ -34,6 +39,5 @@ class Command(ProjectCommand):
             raise CommandError(f"{path}: {error.strerror}") from error
         for loss in losses:
             self.stderr.write(f"left out: {loss}")
-        documents = exporting.documents(project, options["format"]).count()
         figures = {"file": str(path), "documents": documents, "mentions_left_out": len(losses)}
         self.answer(figures, options)

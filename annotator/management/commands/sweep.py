@@ -35,7 +35,10 @@ class Command(ProjectCommand):
         if project.sweep_share or options["share"] is None:
             sweeping.reopen(project)
             self.run_on(project, steps.first_step(project, Job.Kind.SWEEP))
-        self.answer(self._figures(project), options)
+        figures = self._figures(project)
+        if not figures["sentences"]:
+            self.stderr.write("There are no sentences to read: import some text first.")
+        self.answer(figures, options)
 
     def _set_share(self, project: Project, percent: float) -> None:
         """Refused before it is saved where nothing would read the sentences."""
