@@ -32,7 +32,7 @@ FILTERS = {
     "new": "new",
     "gold": "gold",
 }
-REMARKS = {
+REMARKS: dict[str, tuple[str, Q | Exists]] = {
     "flagged": ("flagged", Q(flagged_at__isnull=False)),
     "commented": ("commented on", Exists(Comment.objects.filter(document=OuterRef("pk")))),
 }
@@ -44,7 +44,7 @@ REMARKS = {
 def documents(request: Request, slug: str) -> HttpResponse:
     project = find_project(request, slug)
     words = request.GET.get("q", "").replace("\x00", "").strip()
-    status = _one_of({**FILTERS, **REMARKS}, request.GET.get("status", ""), "")
+    status = _one_of([*FILTERS, *REMARKS], request.GET.get("status", ""), "")
     order = _one_of(ORDERS, request.GET.get("order", ""), "needs")
     rows = _filtered(project.documents.all(), words, status).order_by(*ORDERS[order][1])
     rows = rows.without_text().annotate(opening=Substr("text", 1, OPENING))
