@@ -145,6 +145,7 @@ def test_of_those_skipped_the_first_comes_first(project: Project, user: User) ->
 def submitted(document: Document, user: User) -> None:
     review.decide(document, user, Decision(uuid.uuid4(), "submit"))
 
+
 def test_eight_who_press_next_never_get_the_same(project: Project) -> None:
     make_documents(project, 24)
     people = [factories.make_user() for _ in range(8)]
