@@ -117,4 +117,4 @@ def _at(pieces: Tensor, index: Tensor) -> Tensor:
     rows = torch.arange(len(pieces), device=index.device)[:, None] * pieces.shape[1]
     # Whole rows are copied many times as fast as one number after the other.
     found = pieces.flatten(0, 1).index_select(0, (rows + index).flatten())
-    return found.unflatten(0, index.shape)
+    return found.view(*index.shape, -1)

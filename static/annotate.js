@@ -3,7 +3,8 @@
 
 import { Bindings, Selecting, combination, digitOf, isTyping } from "./gestures.js";
 import { colourLabels, lookOf, markOf, tagOf, whatWasDone } from "./marks.js";
-import { showDocument, showGuidelines, showPanel, showProgress, showState, writeComment } from "./marks.js";
+import { keepsMine, showDocument, showGuidelines, showPanel } from "./marks.js";
+import { showProgress, showState, writeComment } from "./marks.js";
 import { NO_ANSWER, Outbox, Refused, SIGNED_OUT, Server, Sheet } from "./sheet.js";
 import { isOpen, nameOf, newId, sameSpan } from "./sheet.js";
 import { TextView } from "./text.js";
@@ -95,9 +96,7 @@ async function stale(entry, fresh) {
   if (isSubmission(entry.act)) return unseen(entry, fresh);
   const now = new Sheet(fresh, desk.may_overlap);
   if (!now.stillMeant(entry.act)) {
-    const conflict = await import("./conflict.js").catch(() => null);
-    if (!conflict) return "no answer from the server";
-    const act = await conflict.settled(entry.act, now, $("conflict"));
+    const act = (await keepsMine(entry.act, now)) ? now.meantNow(entry.act) : null;
     if (here) sheet.replace(entry.act, act);
     entry.act = act;
   }

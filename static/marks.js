@@ -1,7 +1,7 @@
 // How things look and read: a mention's mark in the text and the tag behind it, the panel about it,
 // how the document stands, and the dialogs beside it.
 
-import { isOpen, needsPerson, newId } from "./sheet.js";
+import { isOpen, needsPerson, newId, sameSpan } from "./sheet.js";
 
 const $ = (id) => document.getElementById(id);
 const SOURCES = {
@@ -338,4 +338,25 @@ export async function showGuidelines(url) {
   }
   $("guidelines").showModal();
   return true;
+}
+
+/** Asks whether `act` is to be kept, or what somebody else made of its mention in the sheet `now`. */
+export function keepsMine(act, now) {
+  const dialog = $("conflict");
+  const { mention, ...mine } = act.decisions.find((decision) => decision.mention);
+  const theirs = now.mentions.find((each) => sameSpan(each, mention));
+  const put = (where, words) => (dialog.querySelector(where).textContent = words);
+  put("q", [...now.text].slice(mention.start, mention.end).join(""));
+  put("[data-theirs]", theirs ? sideOf({ action: theirs.state, ...theirs }) : "taken away or moved");
+  put("[data-mine]", sideOf({ label: mention.label, ...mine }));
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) =>
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "mine"), { once: true }),
+  );
+}
+
+function sideOf({ action, label }) {
+  if (action === "reject" || action === "rejected") return "not an entity";
+  return action === "resize" ? `${label}, with other boundaries` : label;
 }

@@ -121,6 +121,28 @@ export class Sheet {
     });
   }
 
+  /** `act` as it can be carried out now; null where nothing of it is left to do. */
+  meantNow(act) {
+    const decisions = act.decisions.flatMap((decision) => this.#meantNow(decision) ?? []);
+    return decisions.length ? { ...act, decisions } : null;
+  }
+
+  /** `decision` about its mention as it is called now, or added where that is gone. */
+  #meantNow(decision) {
+    const { mention, action } = decision;
+    const there = mention && (this.find(mention) ?? this.mentions.find((each) => sameSpan(each, mention)));
+    const wanted = decision.label ?? mention?.label;
+    if (!mention) return decision;
+    if (!there && action === "reject") return null;
+    if (!there) {
+      const { start, end } = action === "resize" ? decision : mention;
+      return { id: newId(), action: "add", start, end, label: wanted };
+    }
+    const moved = { ...decision, id: newId(), mention: nameOf(there), was: there.state };
+    const isOther = action === "accept" && there.label !== wanted;
+    return isOther ? { ...moved, action: "relabel", label: wanted } : moved;
+  }
+
   find(name) {
     return name && this.mentions.find((mention) => sameName(mention, name));
   }

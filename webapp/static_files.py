@@ -7,8 +7,8 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 # Django's own patterns (support_js_module_import_aggregation) would also follow `import("…")` in
 # the comments of htmx's extensions, which leads to no file.
 IMPORT = (
-    r"""(?P<matched>\b(?P<word>from\s|import\s|import\()\s*"(?P<url>\./[^"]+\.js)")""",
-    '%(word)s"%(url)s"',
+    r"""(?P<matched>\b(?P<word>from|import)\s*"(?P<url>\./[^"]+\.js)";)""",
+    '%(word)s "%(url)s";',
 )
 
 
