@@ -60,6 +60,14 @@ class DocumentQuerySet(ProjectScopedQuerySet):
         """Loads the rows without what may be long."""
         return self.defer("text", "tokens", "sentences", "meta")
 
+    def flagged(self) -> Self:
+        """Those that somebody wants somebody else to look at."""
+        return self.filter(flagged_at__isnull=False)
+
+    def commented(self) -> Self:
+        comments = Document.comments.rel.related_model.objects  # type: ignore[attr-defined]
+        return self.filter(Exists(comments.filter(document=OuterRef("pk"))))
+
     def held_out(self) -> Self:
         """Gold that is never trained on: what thresholds and figures are estimated from."""
         return self.gold().filter(split=Document.Split.DEV)

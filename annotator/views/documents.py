@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from django.core.paginator import Paginator
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count
 from django.db.models.functions import Substr
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from annotator.models import Comment, Document
+from annotator.models import Document
 from annotator.models.documents import DocumentQuerySet
 
 from .access import Request, find_project, project_context
@@ -32,9 +32,9 @@ FILTERS = {
     "new": "new",
     "gold": "gold",
 }
-REMARKS: dict[str, tuple[str, Q | Exists]] = {
-    "flagged": ("flagged", Q(flagged_at__isnull=False)),
-    "commented": ("commented on", Exists(Comment.objects.filter(document=OuterRef("pk")))),
+REMARKS = {
+    "flagged": ("flagged", DocumentQuerySet.flagged),
+    "commented": ("commented on", DocumentQuerySet.commented),
 }
 """What people said of documents: offered where they said something."""
 
@@ -72,7 +72,7 @@ def _filtered(rows: DocumentQuerySet, words: str, status: str) -> DocumentQueryS
     if status == "needs":
         return rows.needing_people()
     if status in REMARKS:
-        return rows.filter(REMARKS[status][1])
+        return REMARKS[status][1](rows)
     return rows.filter(status=status) if status else rows
 
 
@@ -82,8 +82,6 @@ def _counted(rows: DocumentQuerySet, words: str, status: str) -> list[tuple[str,
     counts = dict(found.order_by().values_list("status").annotate(n=Count("pk")))
     numbers = {"": sum(counts.values()), "needs": found.needing_people().count()}
     numbers |= {s: counts.get(s, 0) for s in Document.Status.values}
-    remarks = [
-        (name, title, found.filter(which).count()) for name, (title, which) in REMARKS.items()
-    ]
+    remarks = [(name, title, which(found).count()) for name, (title, which) in REMARKS.items()]
     said = [remark for remark in remarks if remark[2] or remark[0] == status]
     return [(name, title, numbers[name]) for name, title in FILTERS.items()] + said

@@ -26,7 +26,8 @@ def test_killed_gpu_workers_cost_no_document(spanlight: Spanlight, tmp_path: Pat
     spanlight.settings |= {
         "SPANLIGHT_ENCODER": str(make_encoder(tmp_path / "encoder")),
         "CHUNK_DOCUMENTS": "10",
-        "CHUNK_LEASE_SECONDS": "4",
+        # Shorter, and where cores are slow a training would be taken for dead and done again.
+        "CHUNK_LEASE_SECONDS": "12",
     }
     spanlight.manage("migrate")
     spanlight.manage("first_start")
