@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 
@@ -12,6 +13,12 @@ from annotator.models import Comment, Document, Job, Price, Project, User
 from mlworker.schema import Frontier, Point, Route, Scores
 from tests import factories
 
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light", "forced_colors": "none"},
+    "dark": {"color_scheme": "dark", "forced_colors": "none"},
+    "forced colours": {"color_scheme": "dark", "forced_colors": "active"},
+}
+"""What a reader may have asked of their system, as Playwright has it."""
 TEXT = (
     "Ada Lovelace met Bo in Oslo, and Cai in Rome.\n"
     "Bank of Oslo paid Dee. Eve paid nobody.\n"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -23,11 +22,6 @@ pytestmark = [
     pytest.mark.usefixtures("llm_server"),
 ]
 
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light", "forced_colors": "none"},
-    "dark": {"color_scheme": "dark", "forced_colors": "none"},
-    "forced colours": {"color_scheme": "dark", "forced_colors": "active"},
-}
 # Beyond axe's default set: what WCAG 2.2 asks of the size of what is pressed.
 OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 
@@ -35,7 +29,7 @@ OPTIONS = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": T
 def objections(page: Page) -> str:
     """What axe-core objects to in each look, a line each: look, rule, element and why."""
     found = []
-    for look, media in LOOKS.items():
+    for look, media in filled.LOOKS.items():
         page.emulate_media(**media)
         for violation in Axe().run(page, options=OPTIONS).response["violations"]:
             for node in violation["nodes"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -18,11 +17,6 @@ pytestmark = [
     pytest.mark.usefixtures("llm_server"),
 ]
 
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light", "forced_colors": "none"},
-    "dark": {"color_scheme": "dark", "forced_colors": "none"},
-    "forced colours": {"color_scheme": "dark", "forced_colors": "active"},
-}
 # axe-core cannot judge words on a fill that covers part of them; part of it is no worse than all.
 CONTRASTS = """() => {
   const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
@@ -69,9 +63,9 @@ OVERLAPPING = """() => {
 }"""
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", filled.LOOKS)
 def test_words_on_the_colour_of_any_label_can_be_read(review: Page, look: str) -> None:
-    review.emulate_media(**LOOKS[look])
+    review.emulate_media(**filled.LOOKS[look])
     found = review.evaluate(CONTRASTS)
     assert len(found) == 48
     assert {pair: ratio for pair, ratio in found.items() if ratio < 4.5} == {}
