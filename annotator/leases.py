@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from .models import Document, Lease, Project, User
+from .prepared import Prepared
 
 LASTS = timedelta(minutes=10)
 
@@ -24,6 +25,7 @@ _CLAIM = """
 _KEEP = """
     UPDATE annotator_lease SET until = %s WHERE document_id = %s AND user_id = %s AND until < %s
 """
+_OF_DOCUMENT: Prepared[Lease] = Prepared(lambda document: Lease.objects.filter(document=document))
 _RELEASE = "DELETE FROM annotator_lease WHERE document_id = %s AND user_id = %s"
 _HELD = """
     SELECT lease.document_id, lease.user_id FROM annotator_lease lease
@@ -65,8 +67,8 @@ def held(project: Project) -> dict[int, int]:
 
 
 def live(document: Document) -> Lease | None:
-    """The lease that somebody has on it now (select_related `lease`)."""
-    lease: Lease | None = getattr(document, "lease", None)
+    """The lease that somebody has on it now."""
+    lease = _OF_DOCUMENT.first(document=document.pk)
     return lease if lease is not None and lease.until > timezone.now() else None
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from .decisions import Name, Refused, Stale
-from .models import Document, Label, Mention
+from .models import Document, Label, Mention, Prediction
+from .prepared import Prepared
 
 Image = dict[str, Any]
 """A mention as `Mention.image`."""
@@ -15,8 +16,20 @@ Change = list[Image | None]
 """`[before, after]` of a mention; null where there was none."""
 ROWS = 500
 """Mentions in one statement, whose cost grows faster than their number."""
-_UNNEEDED = ("prediction__probabilities", "prediction__nearest")
 _SPAN = ("start", "end", "label_id")
+_MENTIONS: Prepared[Mention] = Prepared(
+    lambda document: Mention.objects.filter(document=document).order_by()
+)
+_PREDICTIONS: Prepared[Prediction] = Prepared(
+    lambda document: (
+        Prediction.objects.filter(mentions__document=document)
+        .defer("probabilities", "nearest")
+        .order_by()
+    )
+)
+_LABELS: Prepared[Label] = Prepared(
+    lambda project: Label.objects.filter(project=project).order_by()
+)
 
 
 class Markup:
@@ -24,11 +37,11 @@ class Markup:
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        rows = document.mentions.select_related("prediction").defer(*_UNNEEDED)
-        # Sorted here: for Django to make an ORDER BY of three takes longer.
-        self._rows: list[Mention] = sorted(rows.order_by(), key=place)
+        self._rows = sorted(_MENTIONS(document=document.pk), key=place)
+        predictions = {found.pk: found for found in _PREDICTIONS(document=document.pk)}
         for mention in self._rows:
             mention.document = document
+            mention.prediction = predictions.get(mention.prediction_id or 0)
         self._ids = {row.pk for row in self._rows}
         """Of those that the database has."""
         self._labels: dict[str, Label] | None = None
@@ -46,7 +59,7 @@ class Markup:
     @property
     def labels(self) -> dict[str, Label]:
         if self._labels is None:
-            labels = Label.objects.filter(project=self.document.project_id).order_by()
+            labels = _LABELS(project=self.document.project_id)
             self._labels = {label.name: label for label in labels}
         return self._labels
 

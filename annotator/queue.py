@@ -77,27 +77,34 @@ def next_document(project: Project, after: Document | None = None) -> Document |
 def claim_next(project: Project, user: User, wish: Wish) -> Document | None:
     """The next document for `user`, whose it is now for a while; None where nothing is left. Gives
     back the one they leave; whoever has another document open already gets that."""
-    with forgettable():
-        if wish.leaving is not None:
-            leases.release(wish.leaving, user)
-        for _ in range(ATTEMPTS):
-            found = _next(project, user, wish)
-            if found is None or leases.claim(found.pk, user, unfinished=True):
-                return found
+    for _ in range(ATTEMPTS):
+        # Looked for before the transaction, in which SQLite lets nobody else write.
+        found = _next(project, user, wish)
+        if _exchange(wish.leaving, found, user):
+            return found
     return None
+
+
+def _exchange(leaving: int | None, found: Document | None, user: User) -> bool:
+    """Gives back one document and takes the other; False where somebody else has that now."""
+    with forgettable():
+        if leaving is not None:
+            leases.release(leaving, user)
+        return found is None or leases.claim(found.pk, user, unfinished=True)
 
 
 def _next(project: Project, user: User, wish: Wish) -> Document | None:
     documents = _wanted(_open(project), wish)
     held = leases.held(project)
-    mine = {pk for pk, who in held.items() if who == user.pk}
+    others = {pk for pk, who in held.items() if who != user.pk}
+    mine = held.keys() - others - {wish.leaving}
     if mine and wish.leaving not in wish.skipped:
         again: Document | None = documents.filter(pk__in=mine).first()
         if again is not None:
             return again
-    documents = documents.exclude(pk__in=held.keys() - mine)
-    others = documents.exclude(pk__in={wish.leaving, *wish.skipped} - {None})
-    return _first(others, wish.order) or _put_off(documents, wish)
+    documents = documents.exclude(pk__in=others)
+    fresh = documents.exclude(pk__in={wish.leaving, *wish.skipped} - {None})
+    return _first(fresh, wish.order) or _put_off(documents, wish)
 
 
 def _put_off(documents: DocumentQuerySet, wish: Wish) -> Document | None:

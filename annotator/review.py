@@ -15,6 +15,7 @@ from . import leases
 from .decisions import ACTIONS, Action, Decision, Refused, Stale
 from .markup import Markup
 from .models import Correction, Document, Mention, User
+from .prepared import Prepared
 from .recording import correction_of
 from .submitting import confirm
 from .suggestions import weigh
@@ -102,9 +103,17 @@ def submit(
     return decide_all(document, user, version, id, [decision]).document
 
 
+# Its text only where it is asked for.
+_LOCKED: Prepared[Document] = Prepared(
+    lambda pk: Document.objects.filter(pk=pk).without_text().select_for_update().order_by()
+)
+
+
 def _lock(document: Document) -> Document:
-    # Its text only where it is asked for.
-    locked: Document = Document.objects.without_text().select_for_update().get(pk=document.pk)
+    """Raises `Document.DoesNotExist` where it was deleted meanwhile."""
+    locked = _LOCKED.first(pk=document.pk)
+    if locked is None:
+        raise Document.DoesNotExist
     locked.project = document.project
     return locked
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, cast
+from typing import Any
+
+from django.db.models import F
 
 from mlworker.schema import NO_ENTITY
 
 from . import leases
 from .markup import Markup, place
-from .models import Document, Mention, Prediction, Project, Question, User
+from .models import Comment, Document, Mention, Prediction, Project, Question, User
+from .prepared import Prepared
 from .swept import swept_by
 from .undoing import steps
 
@@ -17,11 +20,20 @@ MOST_UNPLACED = 10
 """An LLM that names much more than stands there is of no help."""
 
 
+_DOCUMENT: Prepared[Document] = Prepared(
+    lambda project, pk: Document.objects.filter(project=project, pk=pk)
+)
+_COMMENTS: Prepared[Any] = Prepared(
+    lambda document: (
+        Comment.objects.filter(document=document)
+        .annotate(by=F("author__username"))
+        .order_by("created_at")
+    )
+)
+
+
 def find_document(project: Project, pk: int) -> Document | None:
-    """With all that `sheet` needs of its row. People are not joined: few documents have any, and
-    each would be a dozen columns of every one."""
-    found = project.documents.select_related("lease")
-    document = cast("Document | None", found.filter(pk=pk).first())
+    document = _DOCUMENT.first(project=project.pk, pk=pk)
     if document is not None:
         document.project = project
     return document
@@ -101,20 +113,17 @@ def steps_json(document: Document, rows: Iterable[Mention], user: User) -> dict[
 
 
 def comments(document: Document, user: User) -> list[dict[str, Any]]:
-    rows = document.comments.values_list(
-        "pk", "author", "author__username", "start", "end", "text", "created_at"
-    )
     return [
         {
-            "id": str(pk),
-            "author": name,
-            "mine": author == user.pk,
-            "start": start,
-            "end": end,
-            "text": text,
-            "at": _at(at),
+            "id": str(comment.pk),
+            "author": comment.by,
+            "mine": comment.author_id == user.pk,
+            "start": comment.start,
+            "end": comment.end,
+            "text": comment.text,
+            "at": _at(comment.created_at),
         }
-        for pk, author, name, start, end, text, at in rows
+        for comment in _COMMENTS(document=document.pk)
     ]
 
 

@@ -33,6 +33,8 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[:
 if "*" in ALLOWED_HOSTS and not DEBUG:
     raise ImproperlyConfigured("ALLOWED_HOSTS=* lets anyone pose as this site; name the hosts.")
 AUTH_USER_MODEL = "annotator.User"
+AUTHENTICATION_BACKENDS = ["annotator.sessions.Backend"]
+SESSION_ENGINE = "annotator.sessions"
 LOGIN_URL = "annotator:sign_in"
 LOGIN_REDIRECT_URL = "annotator:projects"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]

@@ -11,6 +11,7 @@ from django_htmx.middleware import HtmxDetails
 
 from annotator import sheet
 from annotator.models import Document, Membership, Project, User
+from annotator.prepared import Prepared
 
 
 class Visit(HttpRequest):
@@ -25,9 +26,17 @@ class Request(Visit):
     user: User
 
 
+_PROJECT: Prepared[Project] = Prepared(
+    lambda user, slug: Project.objects.for_user(user).filter(slug=slug).order_by()
+)
+
+
 def find_project(request: Request, slug: str) -> Project:
     """The project of this name that the person is a member of, else 404."""
-    return cast("Project", get_object_or_404(Project.objects.for_user(request.user), slug=slug))
+    project = _PROJECT.first(user=request.user.pk, slug=slug)
+    if project is None:
+        raise Http404
+    return project
 
 
 def find_managed(request: Request, slug: str) -> Project:
@@ -42,17 +51,21 @@ def project_context(request: Request, project: Project, section: str) -> dict[st
     return {"project": project, "section": section, "manages": manages}
 
 
-_NEEDED = (
-    *("length", "project__slug", "project__overlap", "project__provider"),
-    "project__retrain_after",
+_DOCUMENT: Prepared[Document] = Prepared(
+    lambda user, project, pk: (
+        Document.objects.for_user(user).filter(project=project, pk=pk).only("pk").order_by()
+    )
 )
 
 
 def find_document(request: Request, slug: str, pk: int) -> Document:
-    """A document of that project, else 404: of both only what a decision needs."""
-    documents = Document.objects.for_user(request.user).filter(project__slug=slug)
-    documents = documents.select_related("project").only(*_NEEDED)
-    return cast("Document", get_object_or_404(documents, pk=pk))
+    """A document of that project, else 404: only what tells which it is."""
+    project = find_project(request, slug)
+    document = _DOCUMENT.first(user=request.user.pk, project=project.pk, pk=pk)
+    if document is None:
+        raise Http404
+    document.project = project
+    return document
 
 
 def find_whole(project: Project, pk: int) -> Document:

@@ -23,8 +23,6 @@ from annotator.models import SignInLink, User
 
 from .access import Request, Visit
 
-BACKEND = "django.contrib.auth.backends.ModelBackend"
-
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_not_required
@@ -63,7 +61,7 @@ def sign_in_link(request: Visit, token: str) -> HttpResponse:
     user = SignInLink.redeem(token)
     if user is None:
         return TemplateResponse(request, "sign_in_link.html", {"spent": True}, status=410)
-    login(request, user, backend=BACKEND)
+    login(request, user)
     return redirect("annotator:projects")
 
 

@@ -30,6 +30,7 @@ FILES = (
     "test_settling.py",
     "test_views_triage.py",
     "test_views_review.py",
+    "test_prepared.py",
 )
 
 
