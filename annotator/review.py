@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from . import leases
@@ -26,6 +26,7 @@ CHANGES = [
     *("status", "split", "reviewed_by", "reviewed_at"),
 ]
 """The fields of a document that decisions change; its text, which may be long, is not written."""
+ID_IS_TAKEN = "Another decision has this id; send a new one."
 
 
 @dataclass
@@ -132,7 +133,7 @@ def _recorded(
     known = Correction.objects.in_bulk(ids)
     for earlier in known.values():
         if (earlier.document_id, earlier.author_id) != (document.pk, user.pk):
-            raise Refused("Another decision has this id; send a new one.")
+            raise Refused(ID_IS_TAKEN)
     return known
 
 
@@ -149,7 +150,10 @@ def _record(done: list[Correction], step: uuid.UUID, version: int) -> None:
     for place, correction in enumerate(done):
         correction.step, correction.document_version = step, version
         correction.created_at = now + timedelta(microseconds=place)
-    Correction.objects.bulk_create(done)
+    try:
+        Correction.objects.bulk_create(done)
+    except IntegrityError as error:  # at this moment, in another document
+        raise Refused(ID_IS_TAKEN) from error
 
 
 # --- One decision ------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ def _why_unanswered(span: Evidence, rules: Rules) -> str:
     doubtful = (
         f"The local model sees no entity, but {span.label} is possible."
         if span.lane is Lane.CANDIDATE
-        else f"The local model is unsure (u {span.uncertainty:.2f} > τ {rules.tau:.2f})."
+        else f"The local model is unsure: u = {span.uncertainty:.2f}, above τ = {rules.tau:.2f}."
     )
     if not rules.asks:
         return doubtful

@@ -28,7 +28,7 @@ from annotator.models import (
     User,
 )
 from annotator.refusals import Busy
-from annotator.review import Decision, Stale
+from annotator.review import Decision, Refused, Stale
 from mlworker import schema
 from tests import factories
 from tests.annotator import workers
@@ -124,6 +124,25 @@ def test_answers_about_one_document_that_come_at_once_all_show(project: Project)
 def add(document: Document, user: User, at: int, version: int | None = None) -> Correction:
     decision = Decision(uuid.uuid4(), "add", version, start=at, end=at + 1, label="place")
     return review.decide(document, user, decision)
+
+
+def test_of_decisions_with_one_id_in_many_documents_at_once_one_is_kept(project: Project) -> None:
+    user, step = factories.make_user(), uuid.uuid4()
+    documents = [factories.make_document(project, TEXT) for _ in range(8)]
+
+    def decide(document: Document) -> str:
+        try:
+            review.decide(
+                document, user, Decision(step, "add", None, start=0, end=3, label="person")
+            )
+        except Refused as refusal:
+            return refusal.messages[0]
+        return "kept"
+
+    said = Counter(at_once([partial(decide, document) for document in documents]))
+    assert said == {"kept": 1, review.ID_IS_TAKEN: 7}
+    assert (Correction.objects.count(), Mention.objects.count()) == (1, 1)
+    assert Document.objects.filter(version=1).count() == 1
 
 
 def test_decisions_taken_at_once_are_all_kept(project: Project) -> None:

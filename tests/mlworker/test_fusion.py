@@ -77,7 +77,7 @@ def test_reasons_say_who_said_what() -> None:
     def reason(lane: Lane = MENTION, asks: bool = True, **more: Any) -> str:
         return fuse(known(lane, 0.62, **more), asks=asks).reason
 
-    assert reason(asks=False) == "The local model is unsure (u 0.62 > τ 0.40)."
+    assert reason(asks=False) == "The local model is unsure: u = 0.62, above τ = 0.40."
     assert reason(CANDIDATE, asks=False) == "The local model sees no entity, but place is possible."
     assert reason().endswith("The LLM gave no answer: not asked yet.")
     assert reason(reason="timed out").endswith("The LLM gave no answer: timed out.")
