@@ -19,10 +19,7 @@ class Stale(Exception):
     """The document moved on since the page was read; `version` is where it is now."""
 
     def __init__(self, version: int) -> None:
-        super().__init__(
-            "This document changed since you opened it; it was loaded again. "
-            "Please decide once more."
-        )
+        super().__init__(f"The document has changed: it is at version {version} now.")
         self.version = version
 
 

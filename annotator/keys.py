@@ -25,11 +25,6 @@ class Action:
     title: str
     keys: tuple[str, ...]
 
-    @property
-    def single(self) -> bool:
-        """Whether one of its defaults is a single key."""
-        return any(map(is_single, self.keys))
-
 
 ACTIONS = (
     Action("accept", "Accept", ("a",)),

@@ -8,12 +8,14 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from .durability import forgettable
 from .models import Document, Lease, Project, User
 from .prepared import Prepared
 
 LASTS = timedelta(minutes=10)
 
 
+_OF_DOCUMENT: Prepared[Lease] = Prepared(lambda document: Lease.objects.filter(document=document))
 # Written out, because each of these runs for every document that is handed out, and making a
 # statement from a query set takes Django longer than running it.
 _CLAIM = """
@@ -25,7 +27,6 @@ _CLAIM = """
 _KEEP = """
     UPDATE annotator_lease SET until = %s WHERE document_id = %s AND user_id = %s AND until < %s
 """
-_OF_DOCUMENT: Prepared[Lease] = Prepared(lambda document: Lease.objects.filter(document=document))
 _RELEASE = "DELETE FROM annotator_lease WHERE document_id = %s AND user_id = %s"
 _HELD = """
     SELECT lease.document_id, lease.user_id FROM annotator_lease lease
@@ -34,10 +35,23 @@ _HELD = """
 """
 
 
-def claim(document: int, user: User, *, unfinished: bool = False) -> bool:
-    """Takes the document (its id), or keeps it; False where somebody else has it or, if it is to
-    be `unfinished`, where it is gold. Of two who try at once one gets it: one statement finds out
-    and does it."""
+def claim(document: int, user: User) -> bool:
+    """Takes the document (its id), or keeps it; False where somebody else has it."""
+    with forgettable():
+        return _claim(document, user, unfinished=False)
+
+
+def exchange(leaving: int | None, wanted: int | None, user: User) -> bool:
+    """Gives back the one document and takes the other; False where that is gold by now, or with
+    somebody else."""
+    with forgettable(), connection.cursor() as cursor:
+        if leaving is not None:
+            cursor.execute(_RELEASE, [leaving, user.pk])
+        return wanted is None or _claim(wanted, user, unfinished=True)
+
+
+def _claim(document: int, user: User, *, unfinished: bool) -> bool:
+    """Of two who try at once one gets it: one statement finds out and does it."""
     now = timezone.now()
     with connection.cursor() as cursor:
         until = _written(now + LASTS)
@@ -52,11 +66,6 @@ def keep(document: int, user: User) -> None:
     until, half = _written(now + LASTS), _written(now + LASTS / 2)
     with connection.cursor() as cursor:
         cursor.execute(_KEEP, [until, document, user.pk, half])
-
-
-def release(document: int, user: User) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_RELEASE, [document, user.pk])
 
 
 def held(project: Project) -> dict[int, int]:

@@ -33,7 +33,8 @@ _LABELS: Prepared[Label] = Prepared(
 
 
 class Markup:
-    """All mentions of `document`, which the caller has locked, and the labels of its project."""
+    """All mentions of `document`, which whoever means to `write` has locked, and the labels of its
+    project."""
 
     def __init__(self, document: Document) -> None:
         self.document = document

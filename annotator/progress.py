@@ -10,7 +10,7 @@ from .models import Correction, Document, Project, User
 
 def progress(project: Project, user: User) -> dict[str, int]:
     """`documents`, `gold` of them, those `waiting` for a person; what `user` did here today:
-    `submitted` documents, and `decisions` of their own, without what they undid."""
+    `submitted` documents, without those they took back."""
     status = Document.Status
     by_status = Document.objects.filter(project=project).order_by().values_list("status")
     rows = by_status.annotate(all=Count("*"), doubtful=Count("pk", Q(needs_count__gt=0)))
@@ -25,16 +25,9 @@ def progress(project: Project, user: User) -> dict[str, int]:
     # Not as a join: that may be read from all the project's documents instead of from today.
     here = Document.objects.filter(pk=OuterRef("document"), project=project)
     mine = Correction.objects.filter(Exists(here), author=user, created_at__gte=midnight)
-    # Each undo takes one of the others back, so that nobody needs to look up which.
     undo = Q(action=Correction.Action.UNDO)
-    own = Q(evidence=Correction.Evidence.DECISION)
     done = mine.aggregate(
         submitted=Count("pk", Q(action=Correction.Action.SUBMIT)),
         taken_back=Count("pk", undo & Q(document_change__isnull=False)),
-        decisions=Count("pk", own & ~undo),
-        undone=Count("pk", own & undo),
     )
-    return counted | {
-        "submitted": max(0, done["submitted"] - done["taken_back"]),
-        "decisions": max(0, done["decisions"] - done["undone"]),
-    }
+    return counted | {"submitted": max(0, done["submitted"] - done["taken_back"])}

@@ -10,7 +10,6 @@ from django.db.models import Count, F, Q
 from mlworker.schema import NO_ENTITY
 
 from . import leases
-from .durability import forgettable
 from .models import Document, Mention, Prediction, Project, Question, User
 from .models.documents import DocumentQuerySet
 
@@ -80,17 +79,9 @@ def claim_next(project: Project, user: User, wish: Wish) -> Document | None:
     for _ in range(ATTEMPTS):
         # Looked for before the transaction, in which SQLite lets nobody else write.
         found = _next(project, user, wish)
-        if _exchange(wish.leaving, found, user):
+        if leases.exchange(wish.leaving, found.pk if found else None, user):
             return found
     return None
-
-
-def _exchange(leaving: int | None, found: Document | None, user: User) -> bool:
-    """Gives back one document and takes the other; False where somebody else has that now."""
-    with forgettable():
-        if leaving is not None:
-            leases.release(leaving, user)
-        return found is None or leases.claim(found.pk, user, unfinished=True)
 
 
 def _next(project: Project, user: User, wish: Wish) -> Document | None:

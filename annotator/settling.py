@@ -72,7 +72,7 @@ class Tally:
 def preview(project: Project, user: User, wish: Wish, seen: Seen) -> Tally:
     """What `settle` would do now. Changes nothing. Raises `Refused` as it does."""
     tally = Tally()
-    for document, ids in _documents(project, wish, seen, tally):
+    for document, ids in _documents(project, wish, seen, tally, lock=False):
         _rehearse(document, user, [wish.of(uuid.UUID(int=0), pk) for pk in ids], tally)
     return tally
 
@@ -87,7 +87,7 @@ def settle(project: Project, user: User, step: uuid.UUID, wish: Wish, seen: Seen
         tally = Tally()
         if _was_done(user, step, tally):
             return tally
-        for document, ids in _documents(project, wish, seen, tally):
+        for document, ids in _documents(project, wish, seen, tally, lock=True):
             decisions = [wish.of(step, pk) for pk in ids]
             possible = _rehearse(document, user, decisions, tally)
             if possible:
@@ -134,10 +134,10 @@ def _was_done(user: User, step: uuid.UUID, tally: Tally) -> bool:
 
 
 def _documents(
-    project: Project, wish: Wish, seen: Seen, tally: Tally
+    project: Project, wish: Wish, seen: Seen, tally: Tally, *, lock: bool
 ) -> Iterator[tuple[Document, list[int]]]:
-    """The documents that are as they were `seen`, locked where a transaction is open, each with
-    the ids of its mentions in order. Counts what changed."""
+    """The documents that are as they were `seen`, each with the ids of its mentions in order.
+    Counts what changed."""
     if len(seen) > MOST:
         raise Refused(f"At most {MOST:,} mentions in one act. Decide for fewer, then for the rest.")
     if wish.label and not project.labels.filter(name=wish.label).exists():
@@ -149,7 +149,7 @@ def _documents(
         if at == project.pk:
             ids[document].append(pk)
     documents = Document.objects.filter(pk__in=ids).without_text().order_by("pk")
-    if transaction.get_connection().in_atomic_block:
+    if lock:
         documents = documents.select_for_update()
     tally.changed = len(seen)
     for document in documents:

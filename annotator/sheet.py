@@ -49,11 +49,9 @@ def sheet(document: Document, user: User, url: str) -> dict[str, Any]:
         "text": document.text,
         "version": document.version,
         "status": document.status,
-        "split": document.split,
         "reviewed_by": document.reviewed_by.username if document.reviewed_by else None,
-        "reviewed_at": _at(document.reviewed_at),
-        "flagged": flag(document),
-        "comments": comments(document, user),
+        "flagged": document.flagged_at is not None,
+        "comments": comments(document),
         "mentions": mentions(markup),
         "unplaced": _unplaced(document),
         **steps_json(document, markup, user),
@@ -112,27 +110,16 @@ def steps_json(document: Document, rows: Iterable[Mention], user: User) -> dict[
     return {"undo": [str(step) for step in back], "redo": [str(step) for step in forth]}
 
 
-def comments(document: Document, user: User) -> list[dict[str, Any]]:
+def comments(document: Document) -> list[dict[str, Any]]:
     return [
         {
-            "id": str(comment.pk),
             "author": comment.by,
-            "mine": comment.author_id == user.pk,
             "start": comment.start,
             "end": comment.end,
             "text": comment.text,
-            "at": _at(comment.created_at),
         }
         for comment in _COMMENTS(document=document.pk)
     ]
-
-
-def flag(document: Document) -> dict[str, Any] | None:
-    """Who flagged it, and when."""
-    if document.flagged_at is None:
-        return None
-    by = document.flagged_by.username if document.flagged_by else None
-    return {"by": by, "at": _at(document.flagged_at)}
 
 
 def _lease(document: Document, user: User) -> dict[str, Any] | None:
@@ -142,7 +129,6 @@ def _lease(document: Document, user: User) -> dict[str, Any] | None:
     return {
         "mine": lease.user_id == user.pk,
         "by": user.username if lease.user_id == user.pk else lease.user.username,
-        "until": _at(lease.until),
     }
 
 
@@ -156,7 +142,3 @@ def _unplaced(document: Document) -> list[tuple[str, str]]:
     swept = swept_by(document.project).answered().filter(document=document)
     named = (pair for found in swept.values_list("ungrounded", flat=True) for pair in found)
     return list(dict.fromkeys((words, label) for words, label in named if words))[:MOST_UNPLACED]
-
-
-def _at(moment: Any) -> str | None:
-    return moment.isoformat() if moment else None

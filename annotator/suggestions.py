@@ -131,8 +131,8 @@ class Changes:
 def _rebuild(document: Document, basis: Basis, changes: Changes) -> None:
     present = list(document.mentions.all())
     kept = [m for m in present if _stands(m)]
-    old = {_key(m): m for m in present if not _stands(m)}
-    wanted = {_key(m): m for m in _suggest(document, kept, basis)}
+    old = {m.key: m for m in present if not _stands(m)}
+    wanted = {m.key: m for m in _suggest(document, kept, basis)}
     for key in old.keys() & wanted.keys():
         wanted[key].pk = old[key].pk
     changes.gone += [m.pk for key, m in old.items() if key not in wanted]
@@ -142,7 +142,7 @@ def _rebuild(document: Document, basis: Basis, changes: Changes) -> None:
     document.version += {_seen(m) for m in old.values()} != {_seen(m) for m in wanted.values()}
     if wanted or basis.has_model:
         document.status = Document.Status.TAGGED
-    _weigh(document, [_doubt(m) for m in [*kept, *wanted.values()] if _waits(m)])
+    weigh(document, [*kept, *wanted.values()])
     changes.documents.append(document)
 
 
@@ -151,13 +151,9 @@ def _stands(mention: Mention) -> bool:
     return mention.state != Mention.State.SUGGESTED or mention.source == Mention.Source.IMPORT
 
 
-def _key(mention: Mention) -> tuple[int, int, int]:
-    return mention.start, mention.end, mention.label_id
-
-
 def _seen(mention: Mention) -> tuple[object, ...]:
     """What a person sees of a suggestion, and what submitting would make of it."""
-    return *_key(mention), mention.source, mention.needs_person, mention.maybe, mention.reason
+    return *mention.key, mention.source, mention.needs_person, mention.maybe, mention.reason
 
 
 def _suggest(document: Document, kept: list[Mention], basis: Basis) -> Iterator[Mention]:
@@ -195,12 +191,11 @@ def _overlaps(span: Span, taken: list[Span]) -> bool:
     return any(span[0] < end and start < span[1] for start, end in taken)
 
 
-def weigh(document: Document, mentions: Iterable[Mention] | None = None) -> None:
-    """Sets what orders the queue, from the document's `mentions` with their predictions at hand, or
-    from the stored ones (not saved)."""
-    if mentions is None:
-        mentions = document.mentions.undecided().select_related("prediction")
-    _weigh(document, [_doubt(mention) for mention in mentions if _waits(mention)])
+def weigh(document: Document, mentions: Iterable[Mention]) -> None:
+    """Sets what orders the queue, from the document's `mentions` with their predictions at hand
+    (not saved)."""
+    doubts = [_doubt(mention) for mention in mentions if _waits(mention)]
+    document.needs_count, document.priority = len(doubts), sum(doubts)
 
 
 def _waits(mention: Mention) -> bool:
@@ -213,8 +208,3 @@ def _doubt(mention: Mention) -> float:
     if mention.right is not None:
         return 1 - mention.right
     return mention.prediction.uncertainty if mention.prediction else 1.0
-
-
-def _weigh(document: Document, doubts: list[float]) -> None:
-    document.needs_count = len(doubts)
-    document.priority = sum(doubts)

@@ -178,10 +178,10 @@ def _was_decided_since(mention: Mention, step: Correction) -> bool:
     return any(after is not None and after["id"] == mention.pk for _, after in changes)
 
 
+# --- What can be undone -------------------------------------------------------------------------
 _NEEDED = ("action", "step", "undoes", "changes", "document_change", "document_version")
 
 
-# --- What can be undone -------------------------------------------------------------------------
 @dataclass
 class _Step:
     id: uuid.UUID

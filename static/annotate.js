@@ -276,6 +276,8 @@ function undo() {
 function takeBack(step, done) {
   const before = new Set(sheet.mentions);
   const back = () => sheet.mentions.find((mention) => !before.has(mention));
+  const submitted = submissions.findIndex((made) => made.step === step);
+  if (submitted >= 0) submissions.splice(submitted, 1);
   decide([{ action: "undo", of: step }], back, done);
 }
 
@@ -286,8 +288,9 @@ async function undoSubmission({ url, step }) {
   await outbox.flush();
   const data = await server.ask(`${url}sheet/`);
   if (!data) return;
-  showProgress(desk.progress, { submitted: -1, gold: -1, waiting: 1 });
   open(data);
+  if (sheet.status === "gold") return warn("It stays submitted: that cannot be undone any more.");
+  showProgress(desk.progress, { submitted: -1, gold: -1, waiting: 1 });
   say(`Undone. ${sheet.name} is not submitted any more.`);
 }
 

@@ -225,7 +225,7 @@ export function showDocument(sheet, view) {
   $("submit").classList.toggle("primary", needing === 0);
   $("submit").firstChild.textContent = sheet.status === "gold" ? "Next document " : "Submit and next ";
   $("consequence").textContent = consequence(sheet);
-  $("flag").setAttribute("aria-pressed", String(Boolean(sheet.flagged)));
+  $("flag").setAttribute("aria-pressed", String(sheet.flagged));
   showComments(sheet, view);
   showUnplaced(sheet);
 }

@@ -222,7 +222,7 @@ def make_mention(document: Document, surface: str, label: str, **fields: Any) ->
     mention.save()
     if document.status != Document.Status.GOLD:
         document.status = Document.Status.TAGGED
-    weigh(document)
+    weigh(document, document.mentions.undecided().select_related("prediction"))
     document.save()
     return mention
 

@@ -14,7 +14,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Turns:
-    """A WSGI application that is called for one request after the other, in the order they came.
+    """A WSGI application that is called for one request after the other.
 
     Every statement to the database lets go of Python's global lock, and a thread that waits for it
     takes over: several requests at once are all late, and need half as much time again for nothing

@@ -37,8 +37,7 @@ def _more(error: Exception) -> dict[str, Any]:
     """What a client can act on."""
     match error:
         case Stale(version=version):
-            detail = f"The document has changed: it is at version {version} now."
-            return {"detail": detail, "version": version}
+            return {"version": version}
         case Busy(job=job):
             return {"job": job.pk}
         case Duplicate(earlier=earlier):

@@ -184,9 +184,6 @@ class MentionQuerySet(ProjectScopedQuerySet):
     def undecided(self) -> Self:
         return self.filter(state=Mention.State.SUGGESTED)
 
-    def decided(self) -> Self:
-        return self.exclude(state=Mention.State.SUGGESTED)
-
     def accepted(self) -> Self:
         return self.filter(state=Mention.State.ACCEPTED)
 

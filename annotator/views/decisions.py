@@ -27,10 +27,6 @@ from .incoming import (
 
 MOST = 2000
 """Decisions in one call."""
-STALE = (
-    "Somebody else changed this document after you opened it, so your last decision was not "
-    "saved. Here is how the document stands now."
-)
 LEARNS = "The model learns from what was reviewed and reads the rest again."
 
 
@@ -50,8 +46,8 @@ def decide(request: Request, slug: str, pk: int) -> JsonResponse:
         return error.answer
     try:
         done = review.decide_all(document, request.user, given["version"], given["step"], decisions)
-    except Stale:
-        return _not_saved(request, document, STALE, 409)
+    except Stale as stale:
+        return _not_saved(request, document, str(stale), 409)
     except Refused as refusal:
         return _not_saved(request, document, " ".join(refusal.messages), 422)
     return JsonResponse(_answer(request, done, decisions))

@@ -21,7 +21,7 @@ from annotator.progress import progress
 from annotator.swept import swept_by
 from mlworker.evidence import said_of
 
-from .access import Request, find_project, find_whole, project_context, sheet_of
+from .access import Request, find_document, find_project, find_whole, project_context, sheet_of
 from .activity import activity_context
 from .queue import CHECKING, is_checking, skipped_before, words_of
 from .shown import Shown, choices
@@ -47,7 +47,8 @@ def review_next(request: Request, slug: str) -> HttpResponse:
         page = reverse("annotator:review", args=[slug, document.pk])
         return redirect(f"{page}?{chosen}" if chosen else page)
     context = project_context(request, project, "review") | activity_context(project)
-    sure = queue.next_document(project)
+    # Those in which somebody is needed are with others now, or put off.
+    sure = not wish.asks_all and project.documents.to_review().filter(needs_count=0).exists()
     context |= {"sure": sure, "gold_count": project.documents.gold().count(), "wish": wish}
     context["has_text"] = project.documents.exists()
     return TemplateResponse(request, "nothing_left.html", context)
@@ -56,9 +57,7 @@ def review_next(request: Request, slug: str) -> HttpResponse:
 @require_safe
 @never_cache
 def review(request: Request, slug: str, pk: int) -> HttpResponse:
-    project = find_project(request, slug)
-    if not project.documents.filter(pk=pk).exists():
-        raise Http404
+    project = find_document(request, slug, pk).project
     leases.claim(pk, request.user)
     document = find_whole(project, pk)
     shown = sheet_of(request, document)
@@ -132,7 +131,7 @@ def _behind(mention: Mention) -> dict[str, Any]:
 
 def _first(document: Document, rows: list[dict[str, Any]], wanted: int | None) -> Mention | None:
     """The mention that the page opens at, of the sheet's: the wanted one, else the first that needs
-    a person, is open, or is there at all (as `first` in annotate.js)."""
+    a person, is open, or is there at all (as `Sheet.first` in sheet.js)."""
     order = (
         [row for row in rows if row["id"] == wanted],
         [row for row in rows if row["state"] == Mention.State.SUGGESTED and "needs" in row],

@@ -65,7 +65,8 @@ def settle(request: Request, slug: str) -> HttpResponse:
         seen = _seen(request.POST.get("picked", "").split())
         return _settle(request, project, _step(request), wish, seen)
     except Refused as refusal:
-        return _refused(request, refusal)
+        # Where the form itself stands, which would else be put in the group's place.
+        return reswap(retarget(_refused(request, refusal), "closest .preview"), "innerHTML")
 
 
 def _settle(
@@ -150,5 +151,4 @@ def _suggested(request: Request, project: Project) -> str:
 
 def _refused(request: Request, refusal: Refused) -> HttpResponse:
     context = {"error": " ".join(refusal.messages)}
-    answer = TemplateResponse(request, "triage.html#preview", context, status=422)
-    return reswap(retarget(answer, "find .preview"), "innerHTML")
+    return TemplateResponse(request, "triage.html#preview", context, status=422)

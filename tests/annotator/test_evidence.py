@@ -189,5 +189,5 @@ def test_the_queue_is_ordered_by_how_probably_each_span_is_wrong(pooled: Documen
     pooled.refresh_from_db()
     assert len(waiting) == 2
     assert pooled.priority == pytest.approx(sum(1 - (m.right or 0) for m in waiting))
-    suggestions.weigh(pooled)
+    suggestions.weigh(pooled, pooled.mentions.undecided().select_related("prediction"))
     assert pooled.priority == pytest.approx(sum(1 - (m.right or 0) for m in waiting))

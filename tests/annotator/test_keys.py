@@ -127,11 +127,6 @@ def test_single_is_what_needs_no_ctrl(combination: str, single: bool) -> None:
     assert keys.is_single(combination) is single
 
 
-def test_an_action_is_single_by_its_defaults() -> None:
-    assert not keys.BY_ID["submit"].single
-    assert keys.BY_ID["accept"].single
-
-
 # --- For a person --------------------------------------------------------------------------------
 def test_who_chose_nothing_has_the_defaults() -> None:
     found = keys.bindings(User())

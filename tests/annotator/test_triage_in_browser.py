@@ -7,6 +7,7 @@ from django.test import Client
 from playwright.sync_api import Locator, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
+from annotator import settling
 from annotator.models import Mention, Project, User
 from tests import factories
 
@@ -158,4 +159,22 @@ def test_keys_are_silent_while_typing(triage: Page) -> None:
     triage.keyboard.type("xal1")
     expect(triage.locator("#words")).to_have_value("xal1")
     expect(triage.get_by_text("No group fits.")).to_be_visible()
+    assert decided() == {}
+
+
+def test_what_is_refused_is_told_in_the_group(
+    triage: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alert = triage.locator(".group", has_text="Oslo").get_by_role("alert")
+    triage.keyboard.press("x")
+    button = triage.get_by_role("button", name="Reject 4")
+    expect(button).to_be_focused()
+    monkeypatch.setattr(settling, "MOST", 1)
+    button.click()
+    expect(alert).to_contain_text("At most 1 mentions in one act")
+    expect(triage.locator(".group")).to_have_count(3)
+    triage.locator(".opener", has_text="Oslo").focus()
+    triage.keyboard.press("a")
+    expect(triage.get_by_role("button", name="Accept 4")).to_have_count(0)
+    expect(alert).to_contain_text("At most 1 mentions in one act")
     assert decided() == {}

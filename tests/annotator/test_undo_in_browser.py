@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from playwright.sync_api import Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
-from annotator.models import Document, User
+from annotator import review as deciding
+from annotator.decisions import Decision
+from annotator.models import Correction, Document, User
 from tests import factories
 from tests.annotator.test_workbench_in_browser import address_of, saved, sign_in
 
@@ -93,6 +97,23 @@ def test_a_submission_taken_back_is_shown_as_taken_back_however_slow_the_way(
     expect(review.locator("#progress")).to_contain_text("0 submitted by you today")
     review.keyboard.press("Control+Shift+z")
     expect(review.locator("#submit")).to_contain_text("Next document")
+    expect(review.locator("#progress")).to_contain_text("1 submitted by you today")
+    documents[0].refresh_from_db()
+    assert documents[0].status == "gold"
+
+
+def test_a_submission_that_cannot_be_taken_back_any_more_is_said_to_stay(
+    review: Page, documents: list[Document], user: User
+) -> None:
+    review.keyboard.press("Control+Enter")
+    expect(review.locator("#text")).to_contain_text("2: Ada")
+    # In another tab it is taken back, and made again.
+    step = Correction.objects.get(action="submit").step
+    deciding.decide(documents[0], user, Decision(uuid.uuid4(), "undo", of=step))
+    deciding.submit(documents[0], user, id=uuid.uuid4())
+    review.keyboard.press("Control+z")
+    expect(review.locator("#text")).to_contain_text("1: Ada")
+    expect(review.locator("#notice")).to_contain_text("It stays submitted")
     expect(review.locator("#progress")).to_contain_text("1 submitted by you today")
     documents[0].refresh_from_db()
     assert documents[0].status == "gold"
