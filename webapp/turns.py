@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,7 +15,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Turns:
-    """A WSGI application that is called for one request after the other.
+    """A WSGI application that is called for one request after the other, in the order they came.
 
     Every statement to the database lets go of Python's global lock, and a thread that waits for it
     takes over: several requests at once are all late, and need half as much time again for nothing
@@ -24,7 +25,8 @@ class Turns:
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._free = threading.Condition()
+        self._changed = threading.Condition()
+        self._line: deque[object] = deque()
         self._turn: object | None = None
         self._began = 0.0
 
@@ -39,18 +41,21 @@ class Turns:
 
     def _take(self) -> object:
         turn = object()
-        with self._free:
-            while self._turn is not None and (left := self._left()) > 0:
-                self._free.wait(left)
+        with self._changed:
+            self._line.append(turn)
+            while self._line[0] is not turn or self._left() > 0:
+                self._changed.wait(self._left() if self._line[0] is turn else None)
+            self._line.popleft()
             self._turn, self._began = turn, time.monotonic()
+            self._changed.notify_all()
         return turn
 
     def _left(self) -> float:
-        """Seconds after which the request whose turn it is takes long."""
-        return self._began + PATIENCE - time.monotonic()
+        """Seconds after which the next may begin beside the request whose turn it is."""
+        return self._began + PATIENCE - time.monotonic() if self._turn is not None else 0.0
 
     def _give_back(self, turn: object) -> None:
-        with self._free:
+        with self._changed:
             if self._turn is turn:
                 self._turn = None
-                self._free.notify()
+                self._changed.notify_all()

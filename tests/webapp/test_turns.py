@@ -67,6 +67,22 @@ def test_the_next_begins_when_the_one_before_has_ended(
     assert desk.begun == ["a", "b"]
 
 
+def test_those_who_wait_go_in_the_order_they_came(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "PATIENCE", LONG)
+    application = Turns(desk)
+    with ThreadPoolExecutor(3) as threads:
+        for name in "abc":
+            threads.submit(application, {"name": name}, answer)
+            assert desk.has_begun(2, within=0.1) is False
+        for name, count in (("a", 2), ("b", 3)):
+            desk.ends[name].set()
+            desk.await_begun(count)
+        desk.ends["c"].set()
+    assert desk.begun == ["a", "b", "c"]
+
+
 def test_one_that_takes_long_holds_up_nobody(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "PATIENCE", 0.01)
     application = Turns(desk)
