@@ -17,11 +17,10 @@ from mlworker.schema import Routing
 
 from . import evidence
 from .evidence import Known
+from .markup import ROWS
 from .models import Correction, Document, Label, Mention, Project
 
 BATCH = 200
-ROWS = 500
-"""Mentions in one statement, whose cost grows faster than their number."""
 
 Span = tuple[int, int]
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from annotator.models import Document
 from annotator.models.documents import DocumentQuerySet
 
+from . import address
 from .access import Request, find_project, project_context
 
 PER_PAGE = 25
@@ -43,7 +44,7 @@ REMARKS = {
 @never_cache
 def documents(request: Request, slug: str) -> HttpResponse:
     project = find_project(request, slug)
-    words = request.GET.get("q", "").replace("\x00", "").strip()
+    words = address.words(request.GET.get("q"))
     status = _one_of([*FILTERS, *REMARKS], request.GET.get("status", ""), "")
     order = _one_of(ORDERS, request.GET.get("order", ""), "needs")
     rows = _filtered(project.documents.all(), words, status).order_by(*ORDERS[order][1])

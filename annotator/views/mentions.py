@@ -17,9 +17,9 @@ from annotator.finding import ORDERS, STATES, Search
 from annotator.models import Mention
 from annotator.triage import in_sentences
 
+from . import address
 from .access import Request, find_project, project_context
 from .shown import Shown
-from .triage import LONGEST_SEARCH, whole
 
 PER_PAGE = 25
 
@@ -54,15 +54,15 @@ def mentions(request: Request, slug: str) -> HttpResponse:
 
 
 def _search(request: Request) -> Search:
-    asked = {name: str(value).replace("\x00", "").strip() for name, value in request.GET.items()}
+    asked = {name: address.words(str(value)) for name, value in request.GET.items()}
     source = asked.get("source", "")
     return Search(
-        label=asked.get("label", "")[:LONGEST_SEARCH],
+        label=asked.get("label", ""),
         source=source if source in Mention.Source.values else "",
-        version=whole(asked.get("version")) or None,
+        version=address.row(asked.get("version")) or None,
         low=_share(asked.get("low", "")),
         high=_share(asked.get("high", "")),
-        words=asked.get("words", "")[:LONGEST_SEARCH],
+        words=asked.get("words", ""),
     )
 
 

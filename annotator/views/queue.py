@@ -13,6 +13,7 @@ from annotator import leases
 from annotator.models import Project
 from annotator.queue import Order, Wish, claim_next
 
+from . import address
 from .access import Request, find_document, find_project, find_whole, sheet_of
 from .incoming import Malformed, flag, number, optional, read_json, text
 
@@ -20,7 +21,6 @@ CHECKING = "checking_sure_documents"
 SKIPPED = "skipped_documents"
 MOST_SKIPPED = 500
 """How many a session keeps in mind; the oldest are forgotten."""
-LONGEST_SEARCH = 200
 
 
 @require_POST
@@ -55,7 +55,7 @@ def renew_lease(request: Request, slug: str, pk: int) -> HttpResponse:
 
 def words_of(request: Request) -> str:
     """The words to search, of the address."""
-    return request.GET.get("q", "").replace("\x00", "")[:LONGEST_SEARCH]
+    return address.words(request.GET.get("q"))
 
 
 def is_checking(request: Request, project: Project) -> bool:
@@ -85,7 +85,7 @@ def _wish(request: Request, project: Project) -> Wish:
             "skipped": optional(flag),
         },
     )
-    words = tuple((given["q"] or "")[:LONGEST_SEARCH].split())
+    words = tuple(address.words(given["q"]).split())
     leaving = given["after"]
     skipped = [pk for pk in skipped_before(request, project) if pk != leaving]
     if given["skipped"] and leaving is not None:

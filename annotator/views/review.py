@@ -21,6 +21,7 @@ from annotator.progress import progress
 from annotator.swept import swept_by
 from mlworker.evidence import said_of
 
+from . import address
 from .access import Request, find_document, find_project, find_whole, project_context, sheet_of
 from .activity import activity_context
 from .queue import CHECKING, is_checking, skipped_before, words_of
@@ -61,7 +62,7 @@ def review(request: Request, slug: str, pk: int) -> HttpResponse:
     leases.claim(pk, request.user)
     document = find_whole(project, pk)
     shown = sheet_of(request, document)
-    first = _first(document, shown["mentions"], _number(request.GET.get("mention")))
+    first = _first(document, shown["mentions"], address.row(request.GET.get("mention")))
     context = project_context(request, project, "review") | {
         "document": document,
         "sheet": shown,
@@ -109,7 +110,7 @@ def sheet_json(request: Request, slug: str, pk: int) -> JsonResponse:
 def why(request: Request, slug: str, pk: int) -> HttpResponse:
     """All that is known of one mention, as a fragment."""
     document = find_whole(find_project(request, slug), pk)
-    mention = _with_all(document, _number(request.GET.get("mention")))
+    mention = _with_all(document, address.row(request.GET.get("mention")))
     if mention is None:
         raise Http404
     context = project_context(request, document.project, "review") | _behind(mention)
@@ -129,7 +130,7 @@ def _behind(mention: Mention) -> dict[str, Any]:
     }
 
 
-def _first(document: Document, rows: list[dict[str, Any]], wanted: int | None) -> Mention | None:
+def _first(document: Document, rows: list[dict[str, Any]], wanted: int) -> Mention | None:
     """The mention that the page opens at, of the sheet's: the wanted one, else the first that needs
     a person, is open, or is there at all (as `Sheet.first` in sheet.js)."""
     order = (
@@ -149,12 +150,6 @@ def _with_all(document: Document, pk: int | None) -> Mention | None:
     if mention is not None:
         mention.document = document
     return mention
-
-
-def _number(given: str | None) -> int | None:
-    # Longer ones are no row's, and int() refuses those of thousands of digits.
-    fits = given and len(given) < 19 and given.isascii() and given.isdigit()
-    return int(given) if given and fits else None
 
 
 def _similar(project: Project, focus: Shown) -> list[GoldExample]:

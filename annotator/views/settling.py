@@ -15,10 +15,10 @@ from annotator.decisions import Refused
 from annotator.models import Project
 from annotator.settling import MOST, Seen, Wish
 
-from . import told
+from . import address, told
 from .access import Request, find_project
 from .acts import Act, Acts
-from .triage import group_of, named, page_of, sieve_of, whole
+from .triage import group_of, named, page_of, sieve_of
 
 
 @require_POST
@@ -79,8 +79,8 @@ def _settle(
         Acts(request, project).did(step, said)
     rows = triage.alike(project, sieve_of(request), *named(request))
     if "everything" not in request.POST and rows.exists():
-        return group_of(request, project, said, row=whole(request.POST.get("row")))
-    answer = page_of(request, project, said, focus=whole(request.GET.get("place")))
+        return group_of(request, project, said, row=address.row(request.POST.get("row")))
+    answer = page_of(request, project, said, focus=address.row(request.GET.get("place")))
     return reswap(retarget(answer, "#list"), "outerHTML")
 
 
@@ -122,7 +122,7 @@ def _asked(request: Request) -> tuple[Wish, Seen]:
 
 def _wish(given: str) -> Wish:
     """`accept`, `reject`, or `relabel` and a label."""
-    action, _, label = given.replace("\x00", "").partition(" ")
+    action, _, label = address.text(given).partition(" ")
     return Wish(action, label)
 
 
@@ -131,7 +131,7 @@ def _seen(given: list[str]) -> dict[int, int]:
     if len(given) > MOST:
         raise Refused(f"At most {MOST:,} mentions in one act. Check fewer.")
     pairs = [each.partition(":") for each in given]
-    seen = {whole(pk): whole(version) for pk, _, version in pairs}
+    seen = {address.row(pk): address.row(version) for pk, _, version in pairs}
     if 0 in seen:
         raise Refused("This is no mention. Load the page again.")
     return seen

@@ -16,6 +16,7 @@ from annotator import keys, triage
 from annotator.models import Project
 from annotator.triage import LEAST, LLM_SAID, Sieve
 
+from . import address
 from .access import Request, find_project, project_context
 from .acts import Acts
 from .cards import card_of, chosen
@@ -32,7 +33,6 @@ LLM_CHOICES = [
 ]
 """What the LLM may have said, as keys of `LLM_SAID`."""
 LEAST_CHOICES = (1, 2, 3, 5, 10, 25)
-LONGEST_SEARCH = 200
 KEYS = (
     ("next", "Next group, or sentence of an open one"),
     ("previous", "Previous one"),
@@ -52,26 +52,16 @@ def sieve_of(request: Request) -> Sieve:
     asked = request.GET
     least = asked.get("least", "")
     return Sieve(
-        label=_plain(asked.get("label", "")),
+        label=address.words(asked.get("label")),
         least=int(least) if least in map(str, LEAST_CHOICES) else LEAST,
         llm=asked.get("llm", "") if asked.get("llm") in LLM_SAID else "",
-        words=_plain(asked.get("words", "")),
+        words=address.words(asked.get("words")),
     )
-
-
-def _plain(given: str) -> str:
-    return given.replace("\x00", "").strip()[:LONGEST_SEARCH]
 
 
 def named(request: Request) -> tuple[str, int]:
     """The form and the label's id of the group that is asked for."""
-    return request.GET.get("form", "").replace("\x00", ""), whole(request.GET.get("of"))
-
-
-def whole(given: str | None) -> int:
-    """A number that may be a row's; 0 where it is none."""
-    fits = given and len(given) < 19 and given.isascii() and given.isdigit()
-    return int(given) if given and fits else 0
+    return address.text(request.GET.get("form")), address.row(request.GET.get("of"))
 
 
 # --- The page -----------------------------------------------------------------------------------
@@ -137,14 +127,14 @@ def group_of(
     if not found:
         answer = page_of(request, project, said or "All of this group is decided.", focus=0)
         return reswap(retarget(answer, "#list"), "outerHTML")
-    first = whole(request.GET.get("from"))
+    first = address.row(request.GET.get("from"))
     shown = triage.occurrences(rows, first, first + SENTENCES)
     is_open = request.GET.get("open") != "no"
     card = card_of(triage.described(project, sieve, found)[0], sieve, is_open=is_open)
     left = card.group.count - first - len(shown)
     context = _context(request, project, sieve, said) | {
         "card": card,
-        "place": whole(request.GET.get("place")),
+        "place": address.row(request.GET.get("place")),
         "rows": shown if is_open else [],
         "left": left,
         "following": first + SENTENCES,
