@@ -124,13 +124,15 @@ function adopted(entries) {
 const outbox = new Outbox(desk.person, { post, settle, tell: showState, adopted });
 
 // --- One document after the other -----------------------------------------------------------------
+const openToo = (by) => `${by ?? "Somebody"} has this document open too.`;
+
 function open(data, { push = true } = {}) {
   sheet = new Sheet(data, desk.may_overlap);
   for (const { act } of outbox.waitingFor(decisionsOf(sheet.url))) sheet.enqueue(act);
   if (push) history.pushState(null, "", sheet.url + search);
   document.title = `${sheet.name} · ${desk.project}`;
   $("name").textContent = $("name").title = sheet.name;
-  warn(sheet.lease && !sheet.lease.mine ? `${sheet.lease.by} has this document open too.` : "");
+  warn(sheet.lease && !sheet.lease.mine ? openToo(sheet.lease.by) : "");
   view.open(sheet.text);
   scrollTo(0, 0);
   focus = sheet.mentions.find(({ id }) => id === asked) ?? sheet.first;
@@ -418,8 +420,15 @@ function clickMark(target) {
 addEventListener("beforeunload", (event) => {
   if (outbox.length) event.preventDefault();
 });
+
+/** Keeps the document for this person; says so where somebody else has it by now. */
+async function keepLease() {
+  const about = sheet;
+  const { status, data } = await server.call(`${about.url}lease/`, {}).catch(() => ({}));
+  if (status === 409 && about === sheet) warn(openToo(data.by));
+}
 setInterval(() => {
-  if (!document.hidden) server.call(`${sheet.url}lease/`, {}).catch(() => {});
+  if (!document.hidden) keepLease();
 }, HEARTBEAT);
 
 colourLabels(desk.labels);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpResponse, JsonResponse
+from django.http import JsonResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -46,11 +46,13 @@ def next_document(request: Request, slug: str) -> JsonResponse:
 
 @require_POST
 @never_cache
-def renew_lease(request: Request, slug: str, pk: int) -> HttpResponse:
+def renew_lease(request: Request, slug: str, pk: int) -> JsonResponse:
     """200 where the document is with this person for another while, 409 where with another."""
     document = find_document(request, slug, pk)
-    mine = leases.claim(document.pk, request.user)
-    return JsonResponse({"mine": mine}, status=200 if mine else 409)
+    if leases.claim(document.pk, request.user):
+        return JsonResponse({"by": request.user.username})
+    lease = leases.live(document)
+    return JsonResponse({"by": lease.user.username if lease else None}, status=409)
 
 
 def words_of(request: Request) -> str:

@@ -12,9 +12,10 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
+from annotator import leases
 from annotator import review as decisions
 from annotator.decisions import Decision
-from annotator.models import Comment, Correction, Document, User
+from annotator.models import Comment, Correction, Document, Lease, User
 from tests import factories
 
 from .test_workbench_in_browser import address_of, decided, kill, saved, sign_in
@@ -331,3 +332,20 @@ def test_a_clock_that_is_set_back_changes_no_order(
     saved(later)
     assert [c.action for c in Correction.objects.all()] == ["relabel", "undo"]
     assert decided(document) == {}
+
+
+def test_who_comes_back_late_is_told_that_somebody_else_has_the_document(
+    page: Page, live_server: LiveServer, user: User, document: Document
+) -> None:
+    sign_in(page, live_server, user)
+    page.clock.install()  # the lease is renewed every four minutes
+    page.goto(live_server.url + address_of(document))
+    with page.expect_response("**/lease/"):
+        page.clock.run_for(241_000)
+    expect(page.locator("#notice")).to_be_hidden()
+    Lease.objects.all().delete()
+    leases.claim(
+        document.pk, factories.add_member(document.project, factories.make_user("bo")).user
+    )
+    page.clock.run_for(240_000)
+    expect(page.locator("#notice")).to_have_text("bo has this document open too.")

@@ -443,10 +443,12 @@ def test_the_page_takes_a_free_document_and_tells_whose_another_is(
     leases.claim(document.pk, other)
     lease = client.get(page(document)).context_data["sheet"]["lease"]
     assert (lease["mine"], lease["by"]) == (False, "bo")
-    assert post(client, page(document, "lease"), {}).status_code == 409
+    answer = post(client, page(document, "lease"), {})
+    assert (answer.status_code, answer.json()) == (409, {"by": "bo"})
     Lease.objects.update(until=timezone.now() - timedelta(seconds=1))
     assert client.get(page(document)).context_data["sheet"]["lease"]["mine"] is True
-    assert post(client, page(document, "lease"), {}).status_code == 200
+    answer = post(client, page(document, "lease"), {})
+    assert (answer.status_code, answer.json()) == (200, {"by": "ada"})
 
 
 def test_deciding_keeps_a_lease_that_is_half_over(client: Client, document: Document) -> None:
