@@ -25,9 +25,8 @@ def progress(project: Project, user: User) -> dict[str, int]:
     # Not as a join: that may be read from all the project's documents instead of from today.
     here = Document.objects.filter(pk=OuterRef("document"), project=project)
     mine = Correction.objects.filter(Exists(here), author=user, created_at__gte=midnight)
-    undo = Q(action=Correction.Action.UNDO)
     done = mine.aggregate(
         submitted=Count("pk", Q(action=Correction.Action.SUBMIT)),
-        taken_back=Count("pk", undo & Q(document_change__isnull=False)),
+        taken_back=Count("pk", Q(action=Correction.Action.UNDO, document_change__isnull=False)),
     )
     return counted | {"submitted": max(0, done["submitted"] - done["taken_back"])}

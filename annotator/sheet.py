@@ -24,11 +24,7 @@ _DOCUMENT: Prepared[Document] = Prepared(
     lambda project, pk: Document.objects.filter(project=project, pk=pk)
 )
 _COMMENTS: Prepared[Any] = Prepared(
-    lambda document: (
-        Comment.objects.filter(document=document)
-        .annotate(by=F("author__username"))
-        .order_by("created_at")
-    )
+    lambda document: Comment.objects.filter(document=document).annotate(by=F("author__username"))
 )
 
 

@@ -41,7 +41,6 @@ class Answer:
     """`seconds` from the first byte sent to the last byte received."""
 
     status: int
-    cookies: dict[str, str]
     body: bytes
     seconds: float
 
@@ -130,9 +129,8 @@ class Annotator:
         connection.sendall(request)
         head, body = _received(connection)
         seconds = time.perf_counter() - started
-        cookies = {name.decode(): value.decode() for name, value in _COOKIE.findall(head)}
-        self.cookies |= cookies
-        return Answer(int(head[9:12]), cookies, body, seconds)
+        self.cookies |= {name.decode(): value.decode() for name, value in _COOKIE.findall(head)}
+        return Answer(int(head[9:12]), body, seconds)
 
 
 def _received(connection: socket.socket) -> tuple[bytes, bytes]:
