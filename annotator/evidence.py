@@ -38,18 +38,10 @@ def rules(project: Project, threshold: Threshold | None) -> Rules:
     )
 
 
-def gather(
-    project: Project, documents: Iterable[int], threshold: Threshold | None
-) -> dict[int, list[Known]]:
+def gather(project: Project, documents: Iterable[int]) -> dict[int, list[Known]]:
     """What is known of the spans of each of `documents` (ids) that the serving version has read
-    by the project's method, or, before there is one, that the LLM has read; in a few queries.
-
-    Nothing where a version serves, but no τ (`threshold`) is known for the method yet: what it says
-    cannot be told, and a document is not to lose that for what the LLM says alone.
-    """
+    by the project's method, or, before there is one, that the LLM has read; in a few queries."""
     ids = list(documents)
-    if project.serving is not None and threshold is None:
-        return {}
     sentences: dict[int, list[SweptSentence]] = defaultdict(list)
     for sentence in swept_by(project).answered().filter(document__in=ids):
         sentences[sentence.document_id].append(sentence)

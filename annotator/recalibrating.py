@@ -7,13 +7,13 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Prefetch
+from django.db.models import Exists
 
 from mlworker import schema
 
 from . import budget, evidence, frontier, gold, suggestions
 from .asked import asked_by
-from .models import Chunk, Document, Job, Mention, Prediction, Project, Tagging, Threshold
+from .models import Chunk, Document, Prediction, Project, Threshold
 from .refusals import Impossible
 from .swept import swept_by
 from .training import record_threshold
@@ -30,7 +30,7 @@ def prepare(project: Project) -> list[list[int]]:
 
 def is_due(project: Project) -> bool:
     """Whether the project's LLM has read more or other held-out gold than when τ was chosen, or τ
-    does not rest on its answers about held-out gold yet and there are more of them."""
+    does not rest on its answers about held-out gold yet and there are more of them that count."""
     threshold = project.threshold()
     if threshold is None:
         return False
@@ -41,6 +41,7 @@ def is_due(project: Project) -> bool:
     answered = asked_by(project).answered()
     predicted = Prediction.objects.serving(project).filter(
         lane=Prediction.Lane.MENTION,
+        label__ask_llm=True,
         tagging__document__in=project.documents.held_out(),
     )
     known: int = sum(interval["asked"] for interval in threshold.intervals)
@@ -60,76 +61,30 @@ def lacks_tau(project: Project) -> bool:
 
 
 def request(chunk: Chunk) -> dict[str, Any]:
-    job = chunk.job
-    turns = frontier.turns(job.project)
+    """Raises `Impossible` where another version or method came since the job began."""
+    job, project = chunk.job, chunk.job.project
+    if (job.version, job.method) != (project.serving, project.method):
+        raise Impossible("Another version or method came meanwhile; recalibrate again.")
+    turns = frontier.turns(project)
     return schema.CalibrateRequest(
         chunk=chunk.pk,
         attempt=chunk.attempts,
-        outcomes=list(held_out(job)),
-        candidates=list(candidates_of(job)),
-        audited=list(audited(job, turns)),
-        labels=[label.name for label in job.project.labels.all()],
+        audited=list(audited(project, turns)),
+        labels=[label.name for label in project.labels.all()],
         shares=turns.shares,
     ).to_json()
 
 
-def held_out(job: Job) -> Iterator[schema.HeldOut]:
-    """Each predicted mention of held-out gold: its uncertainty, and who was right about it."""
-    project = job.project
-    answers = {
-        (q.document_id, q.start, q.end): q.answer for q in asked_by(project).answered().iterator()
-    }
-    taggings = Tagging.objects.filter(
-        version=job.version,
-        method=job.method,
-        document__in=project.documents.held_out(),
-    )
-    mentions = Prediction.objects.filter(lane=Prediction.Lane.MENTION).select_related("label")
-    accepted = Mention.objects.accepted().select_related("label")
-    for tagging in taggings.select_related("document").prefetch_related(
-        Prefetch("predictions", mentions), Prefetch("document__mentions", accepted)
-    ):
-        true = {(m.start, m.end): m.label for m in sorted(gold.mentions_of(tagging.document))}
-        for p in tagging.predictions.all():
-            right = true.get((p.start, p.end), schema.NO_ENTITY)
-            said = answers.get((tagging.document_id, p.start, p.end))
-            yield schema.HeldOut(
-                uncertainty=p.uncertainty,
-                local_correct=p.label.name == right,
-                llm_correct=None if said is None else said == right,
-            )
-
-
-def audited(job: Job, turns: frontier.Turns) -> Iterator[schema.Audited]:
-    """What is known of the spans of held-out gold, its mentions, and which sentences were read;
-    nothing where another version or method came since the job began."""
-    project = job.project
-    if (job.version, job.method) != (project.serving, project.method):
-        return
-    threshold = project.threshold()
+def audited(project: Project, turns: frontier.Turns) -> Iterator[schema.Audited]:
+    """What is known of the spans of held-out gold, its mentions, and which sentences were read.
+    What the LLM said of a label that is left out is not: as nothing follows from it, τ does not."""
     documents = gold.documents(project, Document.Split.DEV)
     while batch := list(islice(documents, suggestions.BATCH)):
-        known = evidence.gather(project, [document.pk for document in batch], threshold)
+        known = evidence.gather(project, [document.pk for document in batch])
         for document in batch:
             spans = [k.span for k in known.get(document.pk, [])]
             read = turns.read.get(document.pk, [])
             yield schema.Audited(spans, sorted(gold.mentions_of(document)), read)
-
-
-def candidates_of(job: Job) -> Iterator[schema.CandidateOutcome]:
-    """Each candidate of held-out gold: its entity mass, and whether gold has a mention there."""
-    found = Prediction.objects.filter(
-        lane=Prediction.Lane.CANDIDATE,
-        tagging__version=job.version,
-        tagging__method=job.method,
-        tagging__document__in=job.project.documents.held_out(),
-    )
-    accepted = Mention.objects.accepted().filter(
-        document=OuterRef("tagging__document"), start=OuterRef("start"), end=OuterRef("end")
-    )
-    rows = found.annotate(is_mention=Exists(accepted)).values_list("probabilities", "is_mention")
-    for probabilities, is_mention in rows.iterator():
-        yield schema.CandidateOutcome(1 - probabilities[schema.NO_ENTITY], is_mention)
 
 
 def store(chunk: Chunk, answer: dict[str, Any]) -> int:

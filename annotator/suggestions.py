@@ -39,12 +39,16 @@ class Basis:
 
     @classmethod
     def read(cls, project: Project, documents: Iterable[int]) -> Basis:
+        """Nothing is known where a version serves, but no τ for the project's method yet: what it
+        says cannot be told, and a document is not to lose that for what the LLM says alone."""
         labels = {label.name: label for label in project.labels.all()}
         threshold = project.threshold()
-        known = evidence.gather(project, documents, threshold)
+        has_model = project.serving is not None
+        tells = threshold is not None or not has_model
+        known = evidence.gather(project, documents) if tells else {}
         rules = evidence.rules(project, threshold)
         resized = _resized(documents) if project.overlap else None
-        return cls(rules, labels, known, project.serving is not None, resized)
+        return cls(rules, labels, known, has_model, resized)
 
     def fused(
         self, document: int, among: Callable[[Span], bool] = lambda _: True

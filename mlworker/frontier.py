@@ -20,6 +20,7 @@ from mlworker.fusion import Rules
 from mlworker.schema import (
     NO_ENTITY,
     Audited,
+    Calibration,
     CandidateOutcome,
     Frontier,
     HeldOut,
@@ -121,7 +122,12 @@ def crossed(documents: Sequence[Audited], labels: Sequence[str], seed: int = 0) 
 
 def tau(documents: Sequence[Audited]) -> float:
     """The one that these documents' spans say."""
-    return calibrate([o for d in documents for o in _outcomes(d)], _candidates(documents)).tau
+    return calibrated(documents).tau
+
+
+def calibrated(documents: Sequence[Audited]) -> Calibration:
+    """τ and its evidence, as these documents' spans say."""
+    return calibrate([o for d in documents for o in _outcomes(d)], _candidates(documents))
 
 
 def _outcomes(document: Audited) -> Iterator[HeldOut]:

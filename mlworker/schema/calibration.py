@@ -64,13 +64,10 @@ class Calibration(Message):
 
 @dataclass(frozen=True)
 class CalibrateRequest(Work):
-    """`audited` is what fusion is learned from, with these `labels`; without it, it is not.
-    `shares` are the percentages of the sentences of `audited` that were read far enough to be
-    judged."""
+    """`audited` is what τ is chosen from, and fusion, of these `labels`, learned. `shares` are the
+    percentages of the sentences of `audited` that were read far enough to be judged."""
 
-    outcomes: list[HeldOut]
-    candidates: list[CandidateOutcome] = field(default_factory=list)
-    audited: list[Audited] = field(default_factory=list)
+    audited: list[Audited]
     labels: list[str] = field(default_factory=list)
     shares: list[float] = field(default_factory=list)
 

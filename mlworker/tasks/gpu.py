@@ -10,7 +10,6 @@ from pathlib import Path
 from celery import shared_task
 
 from mlworker import frontier, inference, pooling, progress, storage, versions
-from mlworker.calibration import calibrate as choose_tau
 from mlworker.config import TrainConfig
 from mlworker.schema import (
     CalibrateRequest,
@@ -114,7 +113,7 @@ def _start(request: TrainRequest) -> Path | None:
 @shared_task(name="mlworker.calibrate", acks_late=False)
 @envelope(CalibrateRequest)
 def calibrate(request: CalibrateRequest) -> CalibrateResult:
-    calibration = choose_tau(request.outcomes, request.candidates)
+    calibration = frontier.calibrated(request.audited)
     pool = pooling.learn(request.audited, request.labels, calibration.tau)
     found = frontier.measure(request.audited, request.labels, request.shares)
     return CalibrateResult(request.chunk, request.attempt, calibration, pool, found)

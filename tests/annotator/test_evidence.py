@@ -50,8 +50,7 @@ def known(document: Document) -> dict[str, Evidence]:
 
 
 def gathered(document: Document) -> dict[int, list[Known]]:
-    project = document.project
-    return evidence.gather(project, [document.pk], project.threshold())
+    return evidence.gather(document.project, [document.pk])
 
 
 def suggested(document: Document) -> dict[str, Mention]:
@@ -116,7 +115,7 @@ def test_a_method_without_a_threshold_says_nothing_and_changes_nothing(document:
     read(document, {"Oslo": "place"})
     before = set(suggested(document))
     Threshold.objects.all().delete()
-    assert gathered(document) == {}
+    assert suggestions.Basis.read(document.project, [document.pk]).known == {}
     assert set(suggested(document)) == before == {"Ada", "Bo", "Oslo"}
 
 
@@ -135,7 +134,7 @@ def test_more_documents_take_no_more_queries(project: Project) -> None:
     counts = []
     for some in (rows[:2], rows[2:]):
         with CaptureQueriesContext(connection) as queries:
-            evidence.gather(project, [row.pk for row in some], project.threshold())
+            evidence.gather(project, [row.pk for row in some])
         counts.append(len(queries))
     assert counts[0] == counts[1]
 

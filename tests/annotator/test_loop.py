@@ -52,7 +52,7 @@ def run(broker: Broker, django_capture_on_commit_callbacks: Any) -> Any:
         answers: dict[str, Llm] = {
             "dataset": workers.train,
             "texts": lambda request: workers.tag(request, *FOUND),
-            "outcomes": lambda request: workers.calibrate(request, tau),
+            "audited": lambda request: workers.calibrate(request, tau),
             "questions": llm,
         }
         before = set(Job.objects.values_list("pk", flat=True))

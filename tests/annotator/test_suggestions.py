@@ -203,8 +203,7 @@ def test_what_the_llm_named_and_nobody_could_place_is_no_no_entity(document: Doc
     sentence = factories.make_swept_sentence(document, **to)
 
     def said() -> str | None:
-        threshold = document.project.threshold()
-        (known,) = evidence.gather(document.project, [document.pk], threshold)[document.pk]
+        (known,) = evidence.gather(document.project, [document.pk])[document.pk]
         return known.span.found
 
     assert said() == NO_ENTITY

@@ -459,7 +459,7 @@ def run(broker: Broker, django_capture_on_commit_callbacks: Any) -> Any:
         answers: dict[str, Answer] = {
             "passages": lambda r: told(r) if r["passages"] else workers.answer(r, Ada="person"),
             "dataset": workers.train,
-            "outcomes": workers.calibrate,
+            "audited": workers.calibrate,
             "method": lambda r: _with_sentences(workers.tag(r, ("Ada", "person", 0.7)), r),
             "texts": workers.split,
         }

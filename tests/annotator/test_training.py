@@ -15,7 +15,8 @@ from annotator import chunks, pipeline, recalibrating, steps, training
 from annotator.asked import whom
 from annotator.models import Document, Job, Project, Threshold
 from annotator.refusals import Impossible
-from mlworker.schema import CalibrateRequest, CandidateOutcome, HeldOut, Text
+from mlworker import frontier
+from mlworker.schema import CalibrateRequest, Interval, Mention, Text
 from tests import factories
 from tests.annotator import workers
 from tests.annotator.workers import Broker
@@ -190,7 +191,14 @@ def test_recalibrating_needs_a_model_and_held_out_gold(project: Project) -> None
     assert recalibrating.prepare(project) == [[]]
 
 
-def test_held_out_says_who_was_right_about_each_mention(project: Project, broker: Broker) -> None:
+def recalibration(project: Project, broker: Broker) -> CalibrateRequest:
+    start(project, Job.Kind.RECALIBRATE)
+    return CalibrateRequest.from_json(broker.take("gpu") or {})
+
+
+def test_held_out_gold_says_who_was_right_about_each_mention(
+    project: Project, broker: Broker
+) -> None:
     factories.make_version(project)
     [held_out] = gold(project, 1, "dev")
     read(held_out, "Ada", "person", 0.1, "person")  # both right
@@ -199,33 +207,60 @@ def test_held_out_says_who_was_right_about_each_mention(project: Project, broker
     factories.make_prediction(held_out, "dev", "place", lane="candidate")
     [learned] = gold(project, 1)
     read(learned, "Ada", "person", 0.9, "person")
-    start(project, Job.Kind.RECALIBRATE)
-    request = CalibrateRequest.from_json(broker.take("gpu") or {})
-    assert request.outcomes == [
-        HeldOut(0.1, local_correct=True, llm_correct=True),
-        HeldOut(0.2, local_correct=False, llm_correct=True),
-        HeldOut(0.3, local_correct=False, llm_correct=None),
-    ]
-    # "dev" is no mention of its gold.
-    assert request.candidates == [CandidateOutcome(pytest.approx(0.8), is_mention=False)]
+    [audited] = recalibration(project, broker).audited
+    assert audited.gold == [Mention(0, 3, "person")]
+    assert [span.lane for span in audited.evidence] == ["mention"] * 3 + ["candidate"]
+    [interval] = frontier.calibrated([audited]).intervals
+    assert interval == Interval(0, 1, 3, local_accuracy=0.3333, asked=2, llm_accuracy=1)
 
 
-def test_a_candidate_that_gold_has_is_accepted(project: Project, broker: Broker) -> None:
+def test_a_method_chosen_later_is_calibrated_on_what_it_says(
+    project: Project, broker: Broker
+) -> None:
     factories.make_version(project)
     [held_out] = gold(project, 1, "dev")
-    factories.make_prediction(held_out, "Ada", "place", lane="candidate", uncertainty=0.7)
-    start(project, Job.Kind.RECALIBRATE)
-    request = CalibrateRequest.from_json(broker.take("gpu") or {})
-    assert request.candidates == [CandidateOutcome(pytest.approx(0.3), is_mention=True)]
+    Project.objects.update(method="entropy")
+    held_out.project.refresh_from_db()
+    read(held_out, "Ada", "person", 0.1, "person")
+    project.refresh_from_db()
+    assert project.threshold() is None
+    [audited] = recalibration(project, broker).audited
+    assert [(span.label, span.answer) for span in audited.evidence] == [("person", "person")]
 
 
-def test_a_right_span_with_a_wrong_label_is_wrong(project: Project, broker: Broker) -> None:
+def test_answers_about_a_label_that_is_left_out_say_nothing_of_tau(
+    project: Project, broker: Broker
+) -> None:
     factories.make_version(project)
-    [held_out] = gold(project, 1, "dev")
-    read(held_out, "Ada", "place", 0.1, "person")
-    start(project, Job.Kind.RECALIBRATE)
-    [outcome] = (broker.take("gpu") or {})["outcomes"]
-    assert (outcome["local_correct"], outcome["llm_correct"]) == (False, True)
+    for held_out in gold(project, 2, "dev"):
+        read(held_out, "Ada", "person", 0.1, "person")
+        read(held_out, "Oslo", "place", 0.2, "O")
+    project.labels.filter(name="person").update(ask_llm=False)
+    request = recalibration(project, broker)
+    workers.deliver(workers.calibrate(request.to_json(), enough=3))
+    threshold = project.threshold()
+    assert [(i["spans"], i["asked"], i["llm_accuracy"]) for i in threshold.intervals] == [(4, 2, 1)]
+    assert threshold.origin == Threshold.Origin.TRAINING
+    assert not recalibrating.is_due(project), "those that count are known"
+    project.labels.update(ask_llm=True)
+    assert recalibrating.is_due(project)
+
+
+@pytest.mark.parametrize("happens", ["version", "method"])
+def test_what_another_version_or_method_says_is_not_asked_for(
+    project: Project, broker: Broker, happens: str
+) -> None:
+    factories.make_version(project)
+    gold(project, 1, "dev")
+    job = chunks.open_job(project, Job.Kind.RECALIBRATE, recalibrating.prepare(project))
+    if happens == "version":
+        factories.make_version(project)
+    else:
+        Project.objects.update(method="entropy")
+    pipeline.dispatch(job)
+    job.refresh_from_db()
+    assert (job.state, broker.take("gpu")) == ("failed", None)
+    assert "Another version or method came meanwhile" in job.note
 
 
 def test_a_new_threshold_rebuilds_what_it_routes(project: Project, broker: Broker) -> None:

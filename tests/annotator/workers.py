@@ -16,7 +16,7 @@ from django.db import connections
 
 from annotator import chunks, linking, pipeline
 from annotator.models import Chunk, Job, Project
-from mlworker import broker, schema
+from mlworker import broker, frontier, schema
 from mlworker.llm import sweep
 from mlworker.schema import NO_ENTITY, Answer, Lane, Outcome
 
@@ -144,10 +144,10 @@ def calibrate(
 ) -> schema.CalibrateResult:
     """τ rests on the LLM's answers from `enough` of them on."""
     asked = schema.CalibrateRequest.from_json(request)
-    answered = sum(o.llm_correct is not None for o in asked.outcomes)
-    interval = schema.Interval(0, 1, len(asked.outcomes), None, answered, None)
+    intervals = frontier.calibrated(asked.audited).intervals
+    answered = sum(interval.asked for interval in intervals)
     calibration = schema.Calibration(
-        tau, [interval], "by hand", candidate_floor=floor, from_answers=answered >= enough
+        tau, intervals, "by hand", candidate_floor=floor, from_answers=answered >= enough
     )
     return schema.CalibrateResult(asked.chunk, asked.attempt, calibration)
 

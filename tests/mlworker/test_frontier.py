@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from mlworker import frontier, fusion
+from mlworker.calibration import ROLLING
 from mlworker.fusion import Rules
 from mlworker.pooling import FEWEST_SPANS
 from mlworker.schema import (
@@ -139,6 +140,34 @@ def test_spans_below_tau_are_no_questions() -> None:
     doubtful = documents(40, llm_right=1.0)
     found = frontier.measure([*sure, *doubtful], LABELS, [])
     assert of(found, Route.REPLACE).questions == 40
+
+
+# --- What τ is chosen from -----------------------------------------------------------------------
+def test_tau_is_chosen_from_who_was_right_about_each_mention() -> None:
+    found = frontier.calibrated(documents(40, llm_right=1.0, read=True))
+    assert found.from_answers
+    assert [(i.spans, i.local_accuracy, i.asked, i.llm_accuracy) for i in found.intervals] == [
+        (40, 0.5, 40, 1)
+    ]
+    silent = [Audited([replace(d.evidence[0], answer=None)], d.gold) for d in documents(40)]
+    found = frontier.calibrated(silent)
+    assert not found.from_answers
+    assert [(i.spans, i.asked, i.llm_accuracy) for i in found.intervals] == [(40, 0, None)]
+
+
+def test_a_right_span_with_a_wrong_label_is_wrong() -> None:
+    span = documents(1)[0].evidence[0]
+    wrong = Audited([replace(span, answer="person")], [Mention(0, 4, "person")])
+    [interval] = frontier.calibrated([wrong]).intervals
+    assert (interval.local_accuracy, interval.llm_accuracy) == (0, 1)
+
+
+@pytest.mark.parametrize(("label", "floor"), [(None, 0.5), ("place", 0), ("person", 0)])
+def test_a_candidate_that_gold_has_was_worth_a_question(label: str | None, floor: float) -> None:
+    candidate = replace(documents(1)[0].evidence[0], lane=Lane.CANDIDATE)
+    gold = [Mention(0, 4, label)] if label else []
+    found = frontier.calibrated([Audited([candidate], gold)] * ROLLING)
+    assert found.candidate_floor == floor
 
 
 # --- Nothing is judged by what it taught ---------------------------------------------------------

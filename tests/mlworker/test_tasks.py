@@ -13,10 +13,12 @@ import pytest
 from mlworker import broker, progress, training, versions
 from mlworker.config import TrainConfig
 from mlworker.schema import (
+    Audited,
     CalibrateRequest,
     CalibrateResult,
+    Evidence,
     Failure,
-    HeldOut,
+    Lane,
     Method,
     Progress,
     TagRequest,
@@ -98,7 +100,8 @@ def test_training_goes_on_from_a_version_that_is_whole_and_begins_anew_without_i
 
 
 def test_calibrate_answers_with_a_threshold() -> None:
-    request = CalibrateRequest(1, 1, [HeldOut(0.8, False, True)] * 40)
+    span = Evidence(0, 3, Lane.MENTION, "person", 0.8, {"person": 0.6, "O": 0.4}, answer="O")
+    request = CalibrateRequest(1, 1, [Audited([span], [])] * 40)
     found = CalibrateResult.from_json(answer(gpu.calibrate(request.to_json())))
     assert found.calibration.tau == 0
 
