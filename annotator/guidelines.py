@@ -98,6 +98,8 @@ class GuidelinesForm(forms.Form):
         return cleaned
 
     def save(self) -> None:
+        """The LLM has answered no question in other descriptions yet. Suggestions are not rebuilt
+        for that: all that it said would be gone at once, be it for a comma."""
         with transaction.atomic():
             self.project.guidelines = self.cleaned_data["guidelines"]
             self.project.save(update_fields=["guidelines"])

@@ -108,6 +108,18 @@ def test_an_answer_to_other_words_is_none(project: Project) -> None:
     assert asked_by(project).count() == 1
 
 
+def test_what_is_suggested_follows_the_prompt_in_use(project: Project) -> None:
+    factories.make_version(project, tau=0.4)
+    document = factories.make_document(project, status="tagged")
+    factories.make_prediction(document, "Bo", "person", uncertainty=0.7)
+    other = factories.make_prompt(project)
+    for prompt, answer in ((None, "place"), (other, "group")):
+        factories.make_question(document, "Bo", answer, **asdict(whom_with(project, prompt)))
+    for prompt, label in ((other, "group"), (None, "place"), (other, "group")):
+        prompts.take_into_use(project, prompt)
+        assert document.mentions.get().label.name == label
+
+
 def test_the_version_names_text_options_and_examples(project: Project) -> None:
     shot = {"context": "Bo slept.", "start": 0, "end": 2, "label": "person"}
     plain = factories.make_prompt(project)

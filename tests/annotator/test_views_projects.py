@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from annotator import suggestions
+from annotator.asked import whom
 from annotator.models import Document, Job, ModelVersion, Project, User, WorkerBeat
 from annotator.views import activity
 from annotator.views.projects import llm_host
@@ -143,6 +146,24 @@ def test_an_llm_that_is_not_set_up_cannot_be_chosen(
     client.post(at("choose_llm", project), {"provider": provider})
     project.refresh_from_db()
     assert project.provider == ""
+
+
+def test_what_is_suggested_follows_the_llm_that_is_chosen(
+    client: Client, project: Project, settings: Settings
+) -> None:
+    settings.LLM_BASE_URL, settings.LLM_MODEL = "https://llm.example/v1", "some-model"
+    factories.make_version(project, tau=0.4)
+    document = factories.make_document(project, status="tagged")
+    factories.make_prediction(document, "Bo", "person", uncertainty=0.7)
+    Project.objects.update(provider="openai")
+    to = asdict(whom(Project.objects.get()))
+    factories.make_question(document, "Bo", "person", **to)
+    suggestions.refresh_under_review(Project.objects.get())
+    assert document.mentions.get().source == "llm"
+    for provider, source, needs_person in (("", "local", True), ("openai", "llm", False)):
+        client.post(at("choose_llm", project), {"provider": provider})
+        mention = document.mentions.get()
+        assert (mention.source, mention.needs_person) == (source, needs_person)
 
 
 # --- New project ---------------------------------------------------------------------------------
