@@ -8,7 +8,6 @@ from django.db.models import (
     Case,
     Count,
     F,
-    FloatField,
     OuterRef,
     Q,
     QuerySet,
@@ -17,7 +16,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Coalesce
 
 from mlworker import schema
 
@@ -44,13 +43,14 @@ def answers(project: Project) -> list[Checked]:
         return []
     rows = (
         _against_predictions(project)
+        .with_share()
         .filter(Q(lane=Prediction.Lane.CANDIDATE) | Q(uncertainty__gt=threshold.tau))
         .annotate(
             local=Case(
                 When(lane=Prediction.Lane.CANDIDATE, then=Value(schema.NO_ENTITY)),
                 default=F("predicted"),
             ),
-            cost=F("call__micros") / Cast("call__questions_count", FloatField()),
+            cost=F("call__micros") * F("share"),
         )
         .values("local", "answer", "truth")
         .annotate(count=Count("pk"), micros=Sum("cost"))

@@ -11,8 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Avg, ExpressionWrapper, F, FloatField
-from django.db.models.functions import Cast
+from django.db.models import Avg, F
 
 from mlworker import schema
 from mlworker.schema import Point, Route
@@ -20,7 +19,7 @@ from mlworker.schema import Point, Route
 from . import sweeping
 from .asked import asked_by
 from .models import MICROS, Project
-from .models.scoping import ProjectScopedQuerySet
+from .models.asking import AskedQuerySet
 from .swept import swept_by
 
 SHARES = (10.0, 25.0, 50.0, 100.0)
@@ -85,18 +84,13 @@ class Cost:
         return Decimal(self.micros) / MICROS
 
 
-def _of_one(answered: ProjectScopedQuerySet) -> Cost:
+def _of_one(answered: AskedQuerySet) -> Cost:
     """The mean share of a question, or sentence, in the request that answered it."""
-    together = Cast("call__questions_count", FloatField())
-
-    def share(of: str) -> Avg:
-        return Avg(ExpressionWrapper(F(of) / together, FloatField()))
-
-    means = answered.filter(call__questions_count__gt=0).aggregate(
-        prompt=share("call__prompt_tokens"),
-        completion=share("call__completion_tokens"),
-        micros=share("call__micros"),
-        requests=Avg(ExpressionWrapper(1.0 / together, FloatField())),
+    means = answered.with_share().aggregate(
+        prompt=Avg(F("call__prompt_tokens") * F("share")),
+        completion=Avg(F("call__completion_tokens") * F("share")),
+        micros=Avg(F("call__micros") * F("share")),
+        requests=Avg("share"),
     )
     known = {name: mean or 0.0 for name, mean in means.items()}
     return Cost(known["requests"], known["prompt"] + known["completion"], known["micros"])

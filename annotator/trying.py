@@ -171,7 +171,8 @@ def _truth(prediction: Prediction) -> str:
 
 
 def _side(prompt: Prompt | None, questions: Collection[Question], right: int) -> Side:
-    # Of twins one was asked; the others have its answer, and its request, for nothing.
+    # Of twins one was asked; the others have its answer, and its request, for nothing. Not `share`,
+    # which falls with every twin elsewhere: of the prompt in use these are more.
     paid = {(q.call_id, q.fingerprint): q.call for q in questions if q.call}.values()
     calls = [(call, max(1, call.questions_count)) for call in paid]
     return Side(

@@ -102,12 +102,20 @@ def test_the_version_that_read_the_document_last_is_the_local_model(project: Pro
     assert checked.answers(project) == []
 
 
-def test_a_question_costs_its_share_of_the_request(project: Project) -> None:
-    call = factories.make_call(project, questions_count=8, micros=1000)
-    for _ in range(3):
-        make_checked(project)
-    Question.objects.update(call=call)
-    assert checked.answers(project) == [Checked("place", "person", "person", 3, 375.0)]
+def test_a_question_costs_its_share_of_the_request_and_all_of_them_what_it_cost(
+    project: Project,
+) -> None:
+    call = factories.make_call(project, questions_count=2, micros=1000)
+    for split in ("dev", "dev", "test", "train"):  # two were asked, two are twins of these
+        make_checked(project, split=split)
+    make_checked(project, answer="O")
+    Question.objects.filter(answer="person").update(call=call)
+    assert sorted(checked.answers(project), key=lambda row: row.llm) == [
+        Checked("place", "O", "person", 1, 0.0),
+        Checked("place", "person", "person", 3, 750.0),
+    ]
+    project.documents.update(split="dev")
+    assert sum(row.micros for row in checked.answers(project)) == 1000
 
 
 def test_a_foreign_project_counts_for_nothing(project: Project) -> None:

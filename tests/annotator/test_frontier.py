@@ -148,16 +148,19 @@ def test_costs_follow_from_what_a_question_and_a_sentence_took(project: Project)
     document = tagged(project, 0.9, split="dev")
     to, reader = whom(project), whom_sweeps(project)
     tokens = {"prompt_tokens": 800, "completion_tokens": 80}
-    asking = factories.make_call(project, questions_count=8, micros=1600, **tokens)
+    asking = factories.make_call(project, questions_count=6, micros=1600, **tokens)
     reading = factories.make_call(
-        project, prompt_version=reader.prompt_version, questions_count=4, micros=4000, **tokens
+        project, prompt_version=reader.prompt_version, questions_count=3, micros=4000, **tokens
     )
     words = {"provider": to.provider, "model": to.model, "prompt_version": to.prompt_version}
-    factories.make_question(document, "Ada", "person", call=asking, **words)
-    read(document, FIRST, call=reading)
+    for surface in ("Ada", "met", "Bo", "It", "rained", "Ada met", "met Bo", "It rained"):
+        factories.make_question(document, surface, "person", call=asking, **words)
+    for at in (FIRST, SECOND, (0, 3), (12, 14)):
+        read(document, at, call=reading)
+    factories.make_question(document, "Ada met Bo", "person", **words)  # its request is not known
     local, pool, quarter = keep(project, LOCAL, POOL, QUARTER).rows
     assert local.cost == frontier.Cost()
-    # 600 questions per 1,000 documents, 8 in a request
+    # 600 questions per 1,000 documents, 8 in a request: two are twins of the six that were sent
     assert pool.cost == frontier.Cost(requests=75, tokens=66_000, micros=120_000)
     assert quarter.reading == frontier.Cost(requests=100, tokens=88_000, micros=400_000)
     assert quarter.cost.micros == 520_000
