@@ -131,19 +131,17 @@ def calibrated(documents: Sequence[Audited]) -> Calibration:
 
 
 def _outcomes(document: Audited) -> Iterator[HeldOut]:
-    gold = {(m.start, m.end): m.label for m in document.gold}
     for span in document.evidence:
         if span.lane is Lane.MENTION:
-            right = gold.get((span.start, span.end), NO_ENTITY)
+            right = document.right(span)
             said = None if span.answer is None else span.answer == right
             yield HeldOut(span.uncertainty, span.label == right, said)
 
 
 def _candidates(documents: Sequence[Audited]) -> list[CandidateOutcome]:
     return [
-        CandidateOutcome(1 - span.probabilities[NO_ENTITY], (span.start, span.end) in gold)
+        CandidateOutcome(1 - span.probabilities[NO_ENTITY], document.right(span) != NO_ENTITY)
         for document in documents
-        for gold in [{(m.start, m.end) for m in document.gold}]
         for span in document.evidence
         if span.lane is Lane.CANDIDATE
     ]
@@ -164,7 +162,8 @@ def as_read(document: Audited, share: float) -> Audited:
 
 def counts(documents: Sequence[Audited], rules: Sequence[Rules]) -> Counts:
     """What fusing each document by its rules finds."""
-    return np.array([_count(_fused(d, r), d) for d, r in zip(documents, rules, strict=True)])
+    found = (fusion.mentions(d.evidence, r) for d, r in zip(documents, rules, strict=True))
+    return np.array([_count(f, d) for f, d in zip(found, documents, strict=True)])
 
 
 def f1(found: Counts) -> float:
@@ -175,13 +174,6 @@ def f1(found: Counts) -> float:
 def _count(found: Iterable[Mention], document: Audited) -> tuple[int, int, int]:
     named, gold = set(found), set(document.gold)
     return len(named & gold), len(named), len(gold)
-
-
-def _fused(document: Audited, rules: Rules) -> Iterator[Mention]:
-    outcomes = fusion.fuse(document.evidence, rules)
-    for span, outcome in zip(document.evidence, outcomes, strict=True):
-        if outcome.label is not None:
-            yield Mention(span.start, span.end, outcome.label)
 
 
 def _local(document: Audited) -> Iterator[Mention]:

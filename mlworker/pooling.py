@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mlworker import fusion
 from mlworker.fusion import Rules
-from mlworker.schema import NO_ENTITY, Audited, Evidence, Pool, Scores
+from mlworker.schema import Audited, Evidence, Pool, Scores
 from mlworker.uncertainty import Floats
 
 FEWEST_SPANS = 150
@@ -46,15 +46,14 @@ class Rows:
 def learn(documents: Sequence[Audited], labels: Sequence[str], tau: float) -> Pool | None:
     """Weights and the cut at which these documents' spans score best; None below `FEWEST_SPANS`."""
     weighed = [
-        (span, {(m.start, m.end): m.label for m in document.gold})
+        (span, document.right(span))
         for document in documents
         for span in document.evidence
         if fusion.is_weighed(span, tau)
     ]
     if len(weighed) < FEWEST_SPANS:
         return None
-    right = [gold.get((span.start, span.end), NO_ENTITY) for span, gold in weighed]
-    rows = _rows([span for span, _ in weighed], right, list(labels))
+    rows = _rows([span for span, _ in weighed], [right for _, right in weighed], list(labels))
     penalties = np.array(
         [LABEL_PENALTY if name.startswith("label ") else PENALTY for name in rows.names]
     )
@@ -148,13 +147,6 @@ def _f1(pool: Pool, documents: Sequence[Audited], tau: float) -> float:
 
 def score(documents: Sequence[Audited], rules: Rules) -> Scores:
     """Exact-match micro scores of the fused labels of `documents` against their gold."""
-    fused, gold = set(), set()
-    for number, document in enumerate(documents):
-        outcomes = fusion.fuse(document.evidence, rules)
-        fused |= {
-            (number, span.start, span.end, outcome.label)
-            for span, outcome in zip(document.evidence, outcomes, strict=True)
-            if outcome.label is not None
-        }
-        gold |= {(number, m.start, m.end, m.label) for m in document.gold}
-    return Scores.count(fused, gold)
+    numbered = list(enumerate(documents))
+    fused = ((n, m) for n, document in numbered for m in fusion.mentions(document.evidence, rules))
+    return Scores.count(fused, ((n, m) for n, document in numbered for m in document.gold))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from mlworker.schema.message import Message
 from mlworker.schema.scores import Scores
 from mlworker.schema.tagging import Lane
-from mlworker.schema.texts import Mention
+from mlworker.schema.texts import NO_ENTITY, Mention
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,14 @@ class Audited(Message):
     evidence: list[Evidence]
     gold: list[Mention]
     read: list[Reading] = field(default_factory=list)
+
+    def right(self, span: Evidence) -> str:
+        """The label that `span` has in gold, or `NO_ENTITY`."""
+        return self._labels.get((span.start, span.end), NO_ENTITY)
+
+    @cached_property
+    def _labels(self) -> dict[tuple[int, int], str]:
+        return {(m.start, m.end): m.label for m in self.gold}
 
 
 @dataclass(frozen=True)
