@@ -42,9 +42,8 @@ def answers(project: Project) -> list[Checked]:
     if threshold is None:
         return []
     rows = (
-        _against_predictions(project)
+        _against_predictions(project, threshold.tau)
         .with_share()
-        .filter(Q(lane=Prediction.Lane.CANDIDATE) | Q(uncertainty__gt=threshold.tau))
         .annotate(
             local=Case(
                 When(lane=Prediction.Lane.CANDIDATE, then=Value(schema.NO_ENTITY)),
@@ -61,22 +60,22 @@ def answers(project: Project) -> list[Checked]:
     ]
 
 
-def _against_predictions(project: Project) -> QuestionQuerySet:
-    """Answered questions about checked documents with the local model's view and what is right."""
+def _against_predictions(project: Project, tau: float) -> QuestionQuerySet:
+    """Answered questions about routed spans of checked documents with the local model's view and
+    what is right."""
     read = Tagging.objects.filter(document=OuterRef("document"), method=project.method)
     newest = read.order_by("-version__number").values("pk")[:1]
     same = {"start": OuterRef("start"), "end": OuterRef("end")}
-    said = Prediction.objects.filter(tagging=OuterRef("newest"), **same)
+    said = Prediction.objects.routed(tau).filter(tagging=OuterRef("newest"), **same)
     right = Mention.objects.accepted().filter(document=OuterRef("document"), **same)
     asked: QuestionQuerySet = asked_by(project).answered().filter(document__in=documents(project))
     asked = asked.annotate(newest=Subquery(newest))
     against: QuestionQuerySet = asked.annotate(
         lane=Subquery(said.values("lane")[:1]),
-        uncertainty=Subquery(said.values("uncertainty")[:1]),
         predicted=Subquery(said.values("label__name")[:1]),
         truth=Coalesce(Subquery(right.values("label__name")[:1]), Value(schema.NO_ENTITY)),
     )
-    return against
+    return against.filter(lane__isnull=False)
 
 
 @dataclass(frozen=True)

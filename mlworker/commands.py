@@ -11,12 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mlworker import calibration, corpora, evaluation, inference, plots, versions
+from mlworker import calibration, corpora, evaluation, fusion, inference, plots, versions
 from mlworker import training as local
 from mlworker.bench import command
 from mlworker.config import TrainConfig
 from mlworker.reading import Reading
-from mlworker.schema import Head, HeldOut, Lane, Method, TagRequest, Text
+from mlworker.schema import Head, HeldOut, Method, TagRequest, Text
 from mlworker.training import Corpus
 from mlworker.versions import LocalModel
 
@@ -95,7 +95,7 @@ def predict(options: argparse.Namespace) -> None:
             shown["spans"] = [
                 {
                     "text": text.text[span.start : span.end],
-                    "routed": span.lane == Lane.CANDIDATE or span.uncertainty > tau,
+                    "routed": fusion.is_routed(span, tau),
                     # The nearest gold of `span` is named by its place in a project.
                     **{key: value for key, value in asdict(span).items() if key != "nearest"},
                 }

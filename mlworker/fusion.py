@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from mlworker.schema import NO_ENTITY, Evidence, Lane, Mention, Pool, Routing
 
@@ -62,9 +63,18 @@ HIDDEN = Fused(None, None, "local", Routing.LLM)
 """What overlaps a span that is more probably a mention."""
 
 
-def is_routed(evidence: Evidence, tau: float) -> bool:
+class Scored(Protocol):
+    """A span of which it is known why it is looked at, and how unsure it is."""
+
+    @property
+    def lane(self) -> Lane: ...
+    @property
+    def uncertainty(self) -> float: ...
+
+
+def is_routed(span: Scored, tau: float) -> bool:
     """Whether τ routes it; what only a candidate is, or a proposal, always is."""
-    return evidence.lane is not Lane.MENTION or evidence.uncertainty > tau
+    return span.lane is not Lane.MENTION or span.uncertainty > tau
 
 
 def is_weighed(evidence: Evidence, tau: float) -> bool:
