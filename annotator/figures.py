@@ -19,6 +19,7 @@ from .models import (
     SweptSentence,
     WorkerBeat,
 )
+from .models.machine import PredictionQuerySet
 from .swept import swept_by
 
 
@@ -116,7 +117,7 @@ def predicted(project: Project) -> QuerySet[Prediction]:
     return Prediction.objects.serving(project)
 
 
-def routed(project: Project) -> QuerySet[Prediction]:
+def routed(project: Project) -> PredictionQuerySet:
     """The predictions of the serving version that are routed: u > τ, or candidates."""
     threshold = project.threshold()
     if threshold is None:

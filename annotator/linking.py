@@ -70,7 +70,7 @@ def to_ask(project: Project) -> QuerySet[Prediction]:
     asked = asked_by(project).about_outer_prediction()
     if threshold is not None and threshold.awaits_answers:
         settled = asked.exclude(state=Question.State.OPEN)
-        held_out = _held_out(project)
+        held_out = Prediction.objects.serving(project).held_out()
         wanted = held_out if held_out.exclude(Exists(settled)).exists() else wanted
     return wanted.exclude(Exists(asked)).select_related("tagging")
 
@@ -89,12 +89,7 @@ def _wanted(project: Project, threshold: Threshold | None) -> QuerySet[Predictio
     routed = predictions.routed(threshold.tau).filter(open_or_test)
     routed = routed.exclude(pk__in=predictions.left_out().values("pk"))
     by_budget = threshold.origin == Threshold.Origin.BUDGET
-    return routed if by_budget else _held_out(project) | routed
-
-
-def _held_out(project: Project) -> QuerySet[Prediction]:
-    documents = project.documents.held_out()
-    return Prediction.objects.serving(project).filter(tagging__document__in=documents)
+    return routed if by_budget else predictions.held_out() | routed
 
 
 def _may_go_out(project: Project) -> QuestionQuerySet:

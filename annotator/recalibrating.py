@@ -39,13 +39,10 @@ def is_due(project: Project) -> bool:
     if not threshold.awaits_answers:
         return False
     answered = asked_by(project).answered()
-    predicted = Prediction.objects.serving(project).filter(
-        lane=Prediction.Lane.MENTION,
-        label__ask_llm=True,
-        tagging__document__in=project.documents.held_out(),
-    )
+    predicted = Prediction.objects.serving(project).held_out()
+    counting = predicted.filter(lane=Prediction.Lane.MENTION, label__ask_llm=True)
     known: int = sum(interval["asked"] for interval in threshold.intervals)
-    return predicted.filter(Exists(answered.about_outer_prediction())).count() > known
+    return counting.filter(Exists(answered.about_outer_prediction())).count() > known
 
 
 def held_out_swept(project: Project) -> int:

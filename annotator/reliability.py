@@ -56,7 +56,6 @@ class Outcome:
 
 def outcomes(project: Project) -> list[Outcome]:
     """What the serving version says of held-out gold by the project's method, in one query."""
-    held_out = project.documents.held_out()
     accepted = Mention.objects.accepted().filter(
         document=OuterRef("tagging__document"),
         start=OuterRef("start"),
@@ -65,7 +64,8 @@ def outcomes(project: Project) -> list[Outcome]:
     )
     rows = (
         Prediction.objects.serving(project)
-        .filter(lane=Prediction.Lane.MENTION, tagging__document__in=held_out)
+        .held_out()
+        .filter(lane=Prediction.Lane.MENTION)
         .order_by()
         .values_list("probabilities", "label__name", "uncertainty", Exists(accepted))
     )

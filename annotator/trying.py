@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef
 
 from mlworker import schema
 
-from . import asking, gold, linking, shots, twins
+from . import asking, figures, gold, linking, shots, twins
 from .asked import asked_of, whom_with
 from .models import MICROS, Chunk, Prediction, Project, Prompt, Question, Trial
 from .models.asking import QuestionQuerySet
@@ -37,10 +37,8 @@ def draw(project: Project, prompt: Prompt) -> Trial:
     _check(project)
     if project.prompt == prompt:
         raise Impossible("This prompt is in use already.")
-    held_out = project.documents.held_out()
-    predicted = Prediction.objects.serving(project).filter(tagging__document__in=held_out)
-    threshold = project.threshold()
-    routed = predicted.routed(threshold.tau) if threshold else predicted.none()
+    predicted = Prediction.objects.serving(project).held_out()
+    routed = figures.routed(project).held_out()
     pool = routed if routed.count() >= SPANS else predicted
     rows = pool.values_list("tagging__document__sha256", "start", "end", "pk")
     ranked = sorted((shots.rank(SEED, sha256, start, end), pk) for sha256, start, end, pk in rows)

@@ -125,6 +125,10 @@ class PredictionQuerySet(models.QuerySet["Prediction"]):
         """Candidates, and predicted mentions with u > τ."""
         return self.filter(Q(lane=Prediction.Lane.CANDIDATE) | Q(uncertainty__gt=tau))
 
+    def held_out(self) -> Self:
+        """Those about gold that is held out."""
+        return self.filter(tagging__document__in=Document.objects.held_out())
+
     def left_out(self) -> Self:
         """Those that the LLM is not asked about, as `Prediction.is_left_out`."""
         return self.filter(lane=Prediction.Lane.MENTION, label__ask_llm=False)
