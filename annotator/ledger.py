@@ -16,14 +16,6 @@ from . import pace, spending
 from .asked import Asked
 from .models import Chunk, Job, LLMCall, Project, WorkerBeat
 
-STATES = {
-    schema.Outcome.ANSWERED: LLMCall.State.ANSWERED,
-    schema.Outcome.RETRY: LLMCall.State.FAILED,
-    schema.Outcome.SPLIT: LLMCall.State.FAILED,
-    schema.Outcome.REFUSED: LLMCall.State.FAILED,
-    schema.Outcome.WAIT: LLMCall.State.UNSENT,
-}
-
 WORKER_SILENCE = timedelta(seconds=60)
 """A worker that was not heard of for so long is not there; it says so four times as often."""
 
@@ -60,7 +52,9 @@ def settle(chunk: Chunk, result: schema.AskResult) -> bool:
     call: LLMCall | None = calls.filter(state__in=open_states).first()
     if call is None:
         return False
-    call.state = STATES[result.outcome] if result.sent else LLMCall.State.UNSENT
+    answered = result.outcome == schema.Outcome.ANSWERED
+    ended = LLMCall.State.ANSWERED if answered else LLMCall.State.FAILED
+    call.state = ended if result.sent else LLMCall.State.UNSENT
     call.raw, call.reason = result.raw, result.reason[:300]
     call.prompt_tokens, call.completion_tokens = result.prompt_tokens, result.completion_tokens
     call.latency_ms, call.settled_at = result.latency_ms, timezone.now()
@@ -76,16 +70,16 @@ def failures(chunk: Chunk) -> int:
 
 
 def mark_unknown(chunk: Chunk, reason: str) -> None:
-    """Nothing came back from the chunk's latest attempt. It may have cost what was reserved, unless
-    nobody can have begun it."""
+    """Nothing came back from the chunk's latest attempt."""
     for call in LLMCall.objects.filter(chunk=chunk, state=LLMCall.State.SENT):
-        if not _may_have_been_begun(chunk, call):
-            spending.release(call)
-        _close(call, LLMCall.State.UNKNOWN, reason)
+        _give_up(chunk, call, reason)
 
 
+@transaction.atomic
 def mark_unsent(chunk: Chunk, reason: str) -> None:
-    """The chunk's latest attempt never left: there was no broker to take it."""
+    """The chunk's latest attempt never left: there was no broker to take it. Should it have gone
+    out all the same, its answer is settled before this or after, never meanwhile."""
+    Chunk.objects.select_for_update().get(pk=chunk.pk)
     for call in LLMCall.objects.filter(chunk=chunk, state=LLMCall.State.SENT):
         spending.release(call)
         _close(call, LLMCall.State.UNSENT, reason)
@@ -98,9 +92,7 @@ def close_lost() -> None:
         with transaction.atomic():
             chunk = Chunk.objects.select_for_update().get(pk=pk)
             for call in _lost().filter(chunk=chunk):
-                if not _may_have_been_begun(chunk, call):
-                    spending.release(call)
-                _close(call, LLMCall.State.UNKNOWN, "nothing came back before its chunk ended")
+                _give_up(chunk, call, "nothing came back before its chunk ended")
 
 
 def _lost() -> QuerySet[LLMCall]:
@@ -115,6 +107,13 @@ def _lost() -> QuerySet[LLMCall]:
     )
     lost: QuerySet[LLMCall] = calls.exclude(awaited)
     return lost
+
+
+def _give_up(chunk: Chunk, call: LLMCall, reason: str) -> None:
+    """It may have cost what was reserved, unless nobody can have begun it."""
+    if not _may_have_been_begun(chunk, call):
+        spending.release(call)
+    _close(call, LLMCall.State.UNKNOWN, reason)
 
 
 def _may_have_been_begun(chunk: Chunk, call: LLMCall) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from html import unescape
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -200,6 +202,34 @@ def test_what_no_broker_took_costs_nothing_whoever_is_there(
         link(project)
     assert set(LLMCall.objects.values_list("state", "micros")) == {("unsent", 0)}
     assert spent() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_that_comes_while_its_request_is_called_unsent_is_settled_once(
+    project: Project, price: Price, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker failed, but had taken it."""
+    link(project)
+    request = broker.take("llm") or {}
+    chunk = Chunk.objects.get(pk=request["chunk"])
+    answer = {"ok": workers.answer(request, Bo="person").to_json()}
+    release, released, delivered = spending.release, Event(), Event()
+
+    def slowly(call: LLMCall) -> None:
+        released.set()
+        delivered.wait(1)  # it does not come: it waits for the chunk
+        release(call)
+
+    def deliver() -> None:
+        released.wait(20)
+        pipeline.deliver(answer, None)
+        delivered.set()
+
+    monkeypatch.setattr(spending, "release", slowly)
+    unsent = partial(ledger.mark_unsent, chunk, "no broker")
+    assert workers.at_once([unsent, deliver]) == [None, None]
+    assert LLMCall.objects.get(chunk=chunk).state == "answered"
+    assert spent() == sum(LLMCall.objects.values_list("micros", flat=True))
 
 
 def test_recorded_answers_and_another_month_cost_nothing(
