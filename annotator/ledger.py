@@ -27,11 +27,10 @@ def open_call(chunk: Chunk, to: Asked, request: schema.AskRequest) -> schema.Ask
 
     Raises `Impossible` where the budget has no room for it.
     """
-    live = to.provider == Project.Provider.OPENAI
-    LLMCall.objects.create(
-        micros=spending.reserve(chunk.job.project, to.model, request) if live else 0,
+    project = chunk.job.project
+    call = LLMCall.objects.create(
         starts=chunk.starts,
-        project_id=chunk.job.project_id,
+        project=project,
         chunk=chunk,
         attempt=chunk.attempts,
         provider=to.provider,
@@ -40,8 +39,13 @@ def open_call(chunk: Chunk, to: Asked, request: schema.AskRequest) -> schema.Ask
         questions_count=request.size,
         examples={q.id: [e.to_json() for e in q.examples] for q in request.questions if q.examples},
     )
-    limited = live and chunk.job.project.monthly_budget is not None
-    return replace(request, most_tokens=spending.most_of_answer(request)) if limited else request
+    if to.provider != Project.Provider.OPENAI:
+        return request
+    call.micros = spending.reserve(call, request)
+    call.save(update_fields=["micros"])
+    if project.monthly_budget is None:
+        return request
+    return replace(request, most_tokens=spending.most_of_answer(request))
 
 
 def settle(chunk: Chunk, result: schema.AskResult) -> bool:

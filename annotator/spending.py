@@ -7,6 +7,7 @@ cost together never exceeds the budget.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
 
 from django.conf import settings
@@ -24,23 +25,23 @@ ANSWER, FRAME = 40, 100
 or an answer to a mention; at most."""
 
 
-def reserve(project: Project, to_model: str, request: schema.AskRequest) -> int:
-    """Sets aside the most that `request` may cost, in millionths, and returns it.
+def reserve(call: LLMCall, request: schema.AskRequest) -> int:
+    """Sets aside the most that `request`, which `call` is the row of, may cost, in millionths, and
+    returns it.
 
     Raises `Impossible` where the month's budget has no room for it, or there is one but no price.
     """
-    today = timezone.localdate()
-    price = Price.on(to_model, today)
+    project, price = call.project, Price.on(call.model, _day(call))
     if price is None:
         if project.monthly_budget is not None:
             raise Impossible(
-                f"There is a budget but no price for {to_model}: an operator can enter one under "
+                f"There is a budget but no price for {call.model}: an operator can enter one under "
                 "Projects, Prices."
             )
         return 0
     most = price.micros(*_most_tokens(request))
-    spending = Spending.objects.filter(project=project, month=today.replace(day=1))
-    spending.get_or_create(project=project, month=today.replace(day=1))
+    Spending.objects.get_or_create(project=project, month=_month(call))
+    spending = Spending.objects.filter(project=project, month=_month(call))
     if project.monthly_budget is not None:
         spending = spending.filter(micros__lte=int(project.monthly_budget * MICROS) - most)
     if not spending.update(micros=F("micros") + most):
@@ -65,7 +66,7 @@ def settle(call: LLMCall, result: schema.AskResult) -> None:
     What may have to be paid for, but came back without a count of its tokens, or not at all,
     counts as reserved.
     """
-    price = Price.on(call.model, timezone.localdate(call.created_at))
+    price = Price.on(call.model, _day(call))
     if not result.billed:
         _enter(call, 0)
     elif result.prompt_tokens and result.completion_tokens and price is not None:
@@ -78,11 +79,20 @@ def release(call: LLMCall) -> None:
 
 
 def _enter(call: LLMCall, micros: int) -> None:
-    month = timezone.localdate(call.created_at).replace(day=1)
-    Spending.objects.filter(project=call.project_id, month=month).update(
+    Spending.objects.filter(project=call.project_id, month=_month(call)).update(
         micros=F("micros") + (micros - call.micros)
     )
     call.micros = micros
+
+
+def _day(call: LLMCall) -> date:
+    """Whose price `call` is paid by, from its reservation to its settlement."""
+    return timezone.localdate(call.created_at)
+
+
+def _month(call: LLMCall) -> date:
+    """Whose spending `call` is part of, from its reservation to its settlement."""
+    return _day(call).replace(day=1)
 
 
 def most_of_answer(request: schema.AskRequest) -> int:

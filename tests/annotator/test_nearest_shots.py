@@ -256,7 +256,7 @@ def test_the_most_that_a_request_may_cost_counts_them(
     reserved = LLMCall.objects.get().micros
     assert reserved > characters(request) / 2
     bare = replace(request, questions=[replace(q, examples=[]) for q in request.questions])
-    without = spending.reserve(project, MODEL, bare)
+    without = spending.reserve(LLMCall.objects.get(), bare)
     assert reserved - without > (characters(request) - characters(bare)) / 2
 
 

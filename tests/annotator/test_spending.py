@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from html import unescape
@@ -247,16 +248,45 @@ def test_recorded_answers_and_another_month_cost_nothing(
     assert spent() == 0
 
 
+@pytest.mark.parametrize("after", [False, True])
+def test_a_request_is_settled_in_the_month_that_it_was_reserved_in(
+    project: Project, price: Price, broker: Broker, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    """Be it that the month ends just before that, or just after."""
+    april = datetime(2100, 4, 1, tzinfo=timezone.get_current_timezone())
+    now, reserve = [april - timedelta(seconds=1)], spending.reserve
+
+    def at_midnight(*given: Any) -> int:
+        if not after:
+            now[0] = april
+        reserved = reserve(*given)
+        now[0] = april
+        return reserved
+
+    monkeypatch.setattr(timezone, "now", lambda: now[0])
+    monkeypatch.setattr(spending, "reserve", at_midnight)
+    link(project)
+    for request in broker.all("llm"):
+        workers.deliver(workers.answer(request, Bo="person"))
+    paid = Counter[date]()
+    for call in LLMCall.objects.all():
+        paid[timezone.localdate(call.created_at).replace(day=1)] += call.micros
+    assert dict(Spending.objects.values_list("month", "micros")) == paid
+    assert spent() == 72_000
+
+
 @pytest.mark.django_db(transaction=True)
 def test_many_at_once_never_exceed_the_budget(project: Project, price: Price) -> None:
     job = chunks.open_job(project, Job.Kind.LINK, linking.prepare(project), follow=False)
     asked = AskRequest.from_json(linking.request(Chunk.objects.filter(job=job).first()))
-    most = LLMCall.objects.get().micros
+    call = LLMCall.objects.get()
+    most = call.micros
     Spending.objects.update(micros=0)
     project.monthly_budget = Decimal(5 * most) / 1_000_000
     project.save()
 
-    results = workers.at_once([lambda: spending.reserve(project, MODEL, asked)] * 16)
+    call.project = project
+    results = workers.at_once([lambda: spending.reserve(call, asked)] * 16)
     won = sum(result == most for result in results)
     assert 1 <= won <= 5
     assert spent() == most * won
