@@ -14,7 +14,7 @@ from mlworker import schema
 
 from . import pace, spending
 from .asked import Asked
-from .models import Chunk, Job, LLMCall, Project, WorkerBeat
+from .models import Chunk, Job, LLMCall, Project, Question, WorkerBeat
 
 WORKER_SILENCE = timedelta(seconds=60)
 """A worker that was not heard of for so long is not there; it says so four times as often."""
@@ -37,7 +37,7 @@ def open_call(chunk: Chunk, to: Asked, request: schema.AskRequest) -> schema.Ask
         model=to.model,
         prompt_version=to.prompt_version,
         questions_count=request.size,
-        examples={q.id: [e.to_json() for e in q.examples] for q in request.questions if q.examples},
+        examples=_examples(request),
     )
     if to.provider != Project.Provider.OPENAI:
         return request
@@ -46,6 +46,13 @@ def open_call(chunk: Chunk, to: Asked, request: schema.AskRequest) -> schema.Ask
     if project.monthly_budget is None:
         return request
     return replace(request, most_tokens=spending.most_of_answer(request))
+
+
+def _examples(request: schema.AskRequest) -> dict[str, list[dict[str, object]]]:
+    """Those beside single questions, by the fingerprints of these."""
+    beside = {q.id: [e.to_json() for e in q.examples] for q in request.questions if q.examples}
+    questions = Question.objects.filter(pk__in=beside).values_list("fingerprint", "pk")
+    return {fingerprint: beside[pk] for fingerprint, pk in questions}
 
 
 def settle(chunk: Chunk, result: schema.AskResult) -> bool:

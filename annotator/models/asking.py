@@ -49,8 +49,8 @@ class LLMCall(models.Model):
     """What the server said, as it said it, cut at 8 kB."""
     reason = models.CharField(max_length=300, blank=True)
     examples = models.JSONField(default=dict)
-    """The examples beside single questions as they were sent: the question's id to a list of
-    `schema.Example`."""
+    """The examples beside single questions as they were sent: the question's fingerprint, or in
+    older rows its id, to a list of `schema.Example`."""
     created_at = models.DateTimeField(auto_now_add=True)
     settled_at = models.DateTimeField(null=True)
 
@@ -183,9 +183,10 @@ class Question(AskedOnce):
 
     @property
     def examples(self) -> list[schema.Example]:
-        """What stood beside it alone when it was asked last."""
-        sent = self.call.examples.get(str(self.pk), []) if self.call else []
-        return [schema.Example.from_json(example) for example in sent]
+        """What stood beside it alone, or beside the twin that was asked for it, the last time."""
+        sent = self.call.examples if self.call else {}
+        beside = sent.get(self.fingerprint) or sent.get(str(self.pk), [])
+        return [schema.Example.from_json(example) for example in beside]
 
     @property
     def says_no_entity(self) -> bool:

@@ -194,6 +194,27 @@ def test_what_was_sent_can_be_read_later(project: Project, broker: Broker) -> No
     assert (after.messages, after.question.answer) == (before.messages, "person")
 
 
+def test_a_twin_shows_what_was_sent_for_it(project: Project, broker: Broker) -> None:
+    """Also when the question that was sent went with its document."""
+    text = "Bo met friends."
+    first = doubt(project, learned(project, "Ada"), text=text)
+    twin = doubt(project, learned(project, "Cy"), text=text)
+    link(project)
+    request = sent(broker)
+    workers.deliver(workers.answer(request.to_json(), Bo="person"))
+    first.tagging.document.delete()
+    found = prompts.show(project, twin)
+    assert (found.messages, found.question.answer) == (build(request), "person")
+
+
+def test_examples_that_were_kept_by_the_questions_id_are_still_found(project: Project) -> None:
+    document = factories.make_document(project)
+    kept = Example("Then Ada came.", 5, 8, "person")
+    question = factories.make_question(document, "Bo", "person", call=factories.make_call(project))
+    question.call.examples = {str(question.pk): [kept.to_json()]}
+    assert question.examples == [kept]
+
+
 def test_a_call_without_examples_keeps_none(project: Project, broker: Broker) -> None:
     prompts.take_into_use(project, None)
     prediction = doubt(project, learned(project, "Ada"))
