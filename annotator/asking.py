@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from django.db.models import Exists, Q
 
@@ -12,7 +12,7 @@ from mlworker import schema
 from . import chunks, ledger, suggestions, twins
 from .asked import set_up
 from .models import Chunk, Job, LLMCall, Project
-from .models.asking import AskedQuerySet
+from .models.asking import AskedOnce, AskedQuerySet
 from .refusals import Impossible
 
 MAX_TRIES = 6
@@ -30,14 +30,10 @@ class Settled(Exception):
     """Nothing of a chunk is left to be sent: what it asks was answered meanwhile."""
 
 
-class Write(Protocol):
-    """Writes what was answered; returns the items that stay open, to be asked `again`."""
-
-    def __call__(self, chunk: Chunk, result: schema.AskResult, *, again: bool) -> list[int]: ...
-
-
 ALL = Q()
 """Whatever waits is of use."""
+Write = Callable[[Chunk, schema.AskResult], list[int]]
+"""Writes what was answered, to twins too; returns the items that stay open, to be asked again."""
 LeaveOpen = Callable[[Chunk, str], object]
 """Says of the items of a request that failed why they are still open."""
 
@@ -107,35 +103,34 @@ def _retry(chunk: Chunk, result: schema.AskResult, leave_open: LeaveOpen) -> Non
 def _write(chunk: Chunk, result: schema.AskResult, write: Write) -> int | None:
     """What got no usable answer is asked once more, without the others; then it is for people.
     None: the chunk goes on with these."""
-    left = write(chunk, result, again=_may_ask_again(chunk))
-    if left:
+    if left := write(chunk, result):
         chunks.narrow(chunk, left)
         return None
     return len(chunk.items)
 
 
 def write_all(
-    chunk: Chunk,
-    attempt: int,
-    rows: AskedQuerySet,
-    write_one: Callable[[Any], None],
+    chunk: Chunk, result: schema.AskResult, rows: AskedQuerySet, take: Callable[[Any], str]
 ) -> list[int]:
-    """Has `write_one` say what became of each of a chunk's `rows` that has no answer yet, and
-    copies that to twins; returns the ids of those that stay open."""
-    call = chunk.calls.filter(attempt=attempt).first()
+    """Has each of a chunk's `rows` that has no answer yet `take` its own, which says why there is
+    none (empty: there is), and copies that to twins; returns the ids of those that stay open."""
+    call = chunk.calls.filter(attempt=result.attempt).first()
+    states = AskedOnce.State
+    unanswered = states.OPEN if _may_ask_again(chunk) else states.UNRESOLVED
     found = twins.alike(rows.filter(pk__in=chunk.items))
     asked = [row for row in found if row.pk in chunk.items and not row.is_answered]
     for row in asked:
-        row.call = call
-        write_one(row)
+        row.call, row.reason = call, take(row)[:300]
+        row.state = unanswered if row.reason else states.ANSWERED
     twins.copy(asked, found)
     suggestions.refresh(chunk.job.project, twins.save(found))
     return [row.pk for row in asked if row.is_open]
 
 
 def _may_ask_again(chunk: Chunk) -> bool:
-    """Once, and only a server: recorded answers and scores do not change."""
-    live = chunk.job.project.provider == Project.Provider.OPENAI
+    """Once, and only a server: recorded answers and scores do not change. Nobody goes on with a
+    chunk that has ended."""
+    live = chunk.job.project.provider == Project.Provider.OPENAI and not chunk.has_ended
     return live and chunk.calls.filter(state=LLMCall.State.ANSWERED).count() == 1
 
 
@@ -144,4 +139,4 @@ def settle_late(chunk: Chunk, answer: dict[str, Any], write: Write) -> None:
     has no answer yet takes it."""
     result = schema.AskResult.from_json(answer)
     if ledger.settle(chunk, result) and result.outcome == schema.Outcome.ANSWERED:
-        write(chunk, result, again=False)
+        write(chunk, result)

@@ -196,28 +196,19 @@ def store_late(chunk: Chunk, answer: dict[str, Any]) -> None:
     asking.settle_late(chunk, answer, _write_answers)
 
 
-def _write_answers(chunk: Chunk, result: schema.AskResult, *, again: bool) -> list[int]:
-    """Writes what was answered, to twins too; returns what stays open, to be asked `again`."""
+def _write_answers(chunk: Chunk, result: schema.AskResult) -> list[int]:
     names = {label.name for label in chunk.job.project.labels.all()} | {schema.NO_ENTITY}
     answers = {answer.id: answer for answer in result.answers}
 
-    def write(question: Question) -> None:
+    def take(question: Question) -> str:
         given = answers.get(question.pk, schema.Answer(question.pk, None, reason="no answer"))
-        if given.label not in names:
-            reason = given.reason or "its label is not in this project"
-            given = schema.Answer(question.pk, None, reason=reason)
-        _write_answer(question, given, again=again)
+        if given.label is None or given.label not in names:
+            return given.reason or "its label is not in this project"
+        question.answer, question.probability = given.label, given.probability
+        question.probabilities = given.probabilities
+        return ""
 
-    return asking.write_all(chunk, result.attempt, Question.objects.all(), write)
-
-
-def _write_answer(question: Question, given: schema.Answer, *, again: bool) -> None:
-    question.reason = given.reason[:300]
-    if given.label is None:
-        question.state = Question.State.OPEN if again else Question.State.UNRESOLVED
-        return
-    question.state, question.answer, question.reason = Question.State.ANSWERED, given.label, ""
-    question.probability, question.probabilities = given.probability, given.probabilities
+    return asking.write_all(chunk, result, Question.objects.all(), take)
 
 
 def leave_open(chunk: Chunk, reason: str) -> None:

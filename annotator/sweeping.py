@@ -219,33 +219,23 @@ def store_late(chunk: Chunk, answer: dict[str, Any]) -> None:
     asking.settle_late(chunk, answer, _write_finds)
 
 
-def _write_finds(chunk: Chunk, result: schema.AskResult, *, again: bool) -> list[int]:
-    """Writes what was found, to twins too; returns what stays open, to be read `again`."""
+def _write_finds(chunk: Chunk, result: schema.AskResult) -> list[int]:
     names = {label.name for label in chunk.job.project.labels.all()}
     finds = {found.id: found for found in result.finds}
 
-    def write(sentence: SweptSentence) -> None:
-        found = finds.get(sentence.pk, schema.Finds(sentence.pk, None, reason="no answer"))
-        _write_find(sentence, found, names, again=again)
+    def take(sentence: SweptSentence) -> str:
+        found = finds.get(sentence.pk, schema.Finds(sentence.pk, None))
+        if found.mentions is None:
+            return found.reason or "no answer"
+        sentence.found = [
+            [sentence.start + m.start, sentence.start + m.end, m.label]
+            for m in found.mentions
+            if m.label in names
+        ]
+        sentence.ungrounded = [[u.text, u.label] for u in found.ungrounded]
+        return ""
 
-    return asking.write_all(chunk, result.attempt, SweptSentence.objects.all(), write)
-
-
-def _write_find(
-    sentence: SweptSentence, found: schema.Finds, names: set[str], *, again: bool
-) -> None:
-    states = SweptSentence.State
-    sentence.reason = found.reason[:300]
-    if found.mentions is None:
-        sentence.state = states.OPEN if again else states.UNRESOLVED
-        return
-    sentence.state, sentence.reason = states.ANSWERED, ""
-    sentence.found = [
-        [sentence.start + m.start, sentence.start + m.end, m.label]
-        for m in found.mentions
-        if m.label in names
-    ]
-    sentence.ungrounded = [[u.text, u.label] for u in found.ungrounded]
+    return asking.write_all(chunk, result, SweptSentence.objects.all(), take)
 
 
 def leave_open(chunk: Chunk, reason: str) -> None:
