@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import PurePath
 
 from django.conf import settings
@@ -93,7 +93,10 @@ def asked_by(project: Project) -> QuestionQuerySet:
 
 
 def asked_of(project: Project, to: Asked) -> QuestionQuerySet:
-    questions: QuestionQuerySet = Question.objects.of_prompt(
-        to.provider, to.model, to.prompt_version
-    )
-    return questions.filter(document__project=project)
+    questions: QuestionQuerySet = Question.objects.filter(document__project=project, **asdict(to))
+    return questions
+
+
+def request_to(project: Project, to: Asked, words: schema.Prompt) -> schema.AskRequest:
+    """What `to` is sent beside questions or sentences; of no chunk yet (`ledger.open_call`)."""
+    return schema.AskRequest(0, 0, to.provider, to.model, words, options(project))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 from django.conf import settings
@@ -33,19 +33,17 @@ def open_call(chunk: Chunk, to: Asked, request: schema.AskRequest) -> schema.Ask
         project=project,
         chunk=chunk,
         attempt=chunk.attempts,
-        provider=to.provider,
-        model=to.model,
-        prompt_version=to.prompt_version,
         questions_count=request.size,
         examples=_examples(request),
+        **asdict(to),
     )
-    if to.provider != Project.Provider.OPENAI:
-        return request
-    call.micros = spending.reserve(call, request)
-    call.save(update_fields=["micros"])
-    if project.monthly_budget is None:
-        return request
-    return replace(request, most_tokens=spending.most_of_answer(request))
+    most = None
+    if to.provider == Project.Provider.OPENAI:
+        call.micros = spending.reserve(call, request)
+        call.save(update_fields=["micros"])
+        if project.monthly_budget is not None:
+            most = spending.most_of_answer(request)
+    return replace(request, chunk=chunk.pk, attempt=chunk.attempts, most_tokens=most)
 
 
 def _examples(request: schema.AskRequest) -> dict[str, list[dict[str, object]]]:

@@ -8,6 +8,7 @@ are asked about never depends on gold. A label that the LLM is bad at can be lef
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -16,7 +17,7 @@ from django.db.models.functions import Substr
 from mlworker import schema
 
 from . import asking, ledger, shots, suggestions, twins
-from .asked import Asked, asked_by, asked_of, options, sent, together, whom, whom_with
+from .asked import Asked, asked_by, asked_of, request_to, sent, together, whom, whom_with
 from .models import (
     Chunk,
     Document,
@@ -120,6 +121,7 @@ def write_questions_about(project: Project, predictions: QuerySet[Prediction], t
     """A question for each of these spans, where there is none yet."""
     length = F("sentence_end") - F("sentence_start")
     context = Substr("tagging__document__text", F("sentence_start") + 1, length)
+    asked = asdict(to)
     questions = [
         Question(
             document_id=prediction.tagging.document_id,
@@ -127,9 +129,6 @@ def write_questions_about(project: Project, predictions: QuerySet[Prediction], t
             end=prediction.end,
             sentence_start=prediction.sentence_start,
             sentence_end=prediction.sentence_end,
-            provider=to.provider,
-            model=to.model,
-            prompt_version=to.prompt_version,
             fingerprint=twins.fingerprint(
                 project,
                 to,
@@ -137,6 +136,7 @@ def write_questions_about(project: Project, predictions: QuerySet[Prediction], t
                 prediction.start - prediction.sentence_start,
                 prediction.end - prediction.sentence_start,
             ),
+            **asked,
         )
         for prediction in predictions.annotate(context=context).iterator(chunk_size=1000)
     ]
@@ -157,15 +157,8 @@ def request_with(
     project = chunk.job.project
     to = whom_with(project, prompt)
     questions = list(asking.to_send(chunk, asked_of(project, to), still))
-    request = schema.AskRequest(
-        chunk=chunk.pk,
-        attempt=chunk.attempts,
-        provider=to.provider,
-        model=to.model,
-        prompt=sent(prompt),
-        labels=options(project),
-        questions=_as_sent(questions, prompt),
-    )
+    request = request_to(project, to, sent(prompt))
+    request = replace(request, questions=_as_sent(questions, prompt))
     return ledger.open_call(chunk, to, request).to_json()
 
 

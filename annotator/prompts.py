@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -130,8 +130,7 @@ def show(project: Project, prediction: Prediction) -> Shown:
     to = asked.whom(project)
     document, at = prediction.tagging.document, prediction.sentence_start
     put = document.questions.filter(start=prediction.start, end=prediction.end)
-    of_prompt = put.of_prompt(to.provider, to.model, to.prompt_version)
-    known = of_prompt.select_related("call").first()
+    known = put.filter(**asdict(to)).select_related("call").first()
     question = schema.Question(
         id=prediction.pk,
         context=document.text[at : prediction.sentence_end],
@@ -139,16 +138,9 @@ def show(project: Project, prediction: Prediction) -> Shown:
         end=prediction.end - at,
         examples=known.examples if known and known.call else _examples(project, prediction),
     )
-    request = schema.AskRequest(
-        chunk=0,
-        attempt=0,
-        provider=to.provider,
-        model=to.model,
-        prompt=asked.sent(project.prompt),
-        labels=asked.options(project),
-        questions=[question],
-    )
-    return Shown(prediction, build(request), known, put.answered().exists())
+    request = asked.request_to(project, to, asked.sent(project.prompt))
+    messages = build(replace(request, questions=[question]))
+    return Shown(prediction, messages, known, put.answered().exists())
 
 
 def _examples(project: Project, prediction: Prediction) -> list[schema.Example]:

@@ -9,7 +9,7 @@ gold says. What is found is a proposal for people, or weighed with all else that
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Any
 
@@ -20,7 +20,7 @@ from mlworker import schema
 from mlworker.llm.prompt import built_in
 
 from . import asking, gold, ledger, suggestions, twins
-from .asked import Asked, options
+from .asked import Asked, request_to
 from .models import Chunk, Document, Job, Project, SweptSentence, Tagging
 from .refusals import Impossible
 from .swept import swept_by, swept_of, whom_sweeps
@@ -65,15 +65,14 @@ def prepare(project: Project) -> list[list[int]]:
 def _write_down(project: Project, wanted: list[Sentence]) -> None:
     """A row for each of these sentences that has none with this LLM."""
     to = whom_sweeps(project)
+    asked = asdict(to)
     rows = (
         SweptSentence(
             document_id=pk,
             start=start,
             end=end,
-            provider=to.provider,
-            model=to.model,
-            prompt_version=to.prompt_version,
             fingerprint=twins.fingerprint(project, to, text),
+            **asked,
         )
         for (pk, start, end), text in with_text(wanted)
     )
@@ -187,8 +186,6 @@ def request(chunk: Chunk) -> dict[str, Any]:
     still = twins.is_among(swept_of(project, to).filter(document__in=_readable(project)))
     request = replace(
         ask_to_read(project, to),
-        chunk=chunk.pk,
-        attempt=chunk.attempts,
         passages=[
             schema.Passage(s.pk, s.document.text[s.start : s.end])
             for s in asking.to_send(chunk, swept_of(project, to), still)
@@ -198,15 +195,8 @@ def request(chunk: Chunk) -> dict[str, Any]:
 
 
 def ask_to_read(project: Project, to: Asked) -> schema.AskRequest:
-    """What the LLM is sent beside sentences, not of any chunk yet."""
-    return schema.AskRequest(
-        chunk=0,
-        attempt=0,
-        provider=to.provider,
-        model=to.model,
-        prompt=built_in(schema.SWEEP_PROMPT),
-        labels=options(project),
-    )
+    """What the LLM is sent beside sentences."""
+    return request_to(project, to, built_in(schema.SWEEP_PROMPT))
 
 
 def store(chunk: Chunk, answer: dict[str, Any]) -> int | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from mlworker.llm.prompt import built_in
 from mlworker.schema import SWEEP_PROMPT
 
@@ -21,7 +23,5 @@ def swept_by(project: Project) -> AskedQuerySet:
 
 
 def swept_of(project: Project, to: Asked) -> AskedQuerySet:
-    sentences: AskedQuerySet = SweptSentence.objects.of_prompt(
-        to.provider, to.model, to.prompt_version
-    )
-    return sentences.filter(document__project=project)
+    sentences: AskedQuerySet = SweptSentence.objects.filter(document__project=project, **asdict(to))
+    return sentences

@@ -87,9 +87,6 @@ class AskedQuerySet(ProjectScopedQuerySet):
 
     project_path = "document__project"
 
-    def of_prompt(self, provider: str, model: str, prompt_version: str) -> Self:
-        return self.filter(provider=provider, model=model, prompt_version=prompt_version)
-
     def answered(self) -> Self:
         return self.filter(state=AskedOnce.State.ANSWERED)
 
