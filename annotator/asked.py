@@ -83,8 +83,7 @@ def options(project: Project) -> list[schema.Label]:
 
 def together(prompt: Prompt | None) -> int:
     """How many questions share a request."""
-    alone = sent(prompt).form is schema.Form.QUESTION
-    return 1 if alone else int(settings.CHUNK_QUESTIONS)
+    return sent(prompt).form.together(settings.CHUNK_QUESTIONS)
 
 
 def asked_by(project: Project) -> QuestionQuerySet:

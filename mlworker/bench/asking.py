@@ -61,11 +61,11 @@ def answers_to(
     questions: Sequence[Question],
     labels: Sequence[Label],
     prompt: Prompt,
-    together: int,
 ) -> tuple[dict[Span, Answer], Cost]:
+    size = prompt.form.together(TOGETHER)
     requests = [
-        AskRequest(0, 0, "openai", "", prompt, [*labels], [*questions[at : at + together]])
-        for at in range(0, len(questions), together)
+        AskRequest(0, 0, "openai", "", prompt, [*labels], [*questions[at : at + size]])
+        for at in range(0, len(questions), size)
     ]
     results = [result for results in _put(requests) for result in results]
     found = {spans[a.id]: a for result in results for a in result.answers if a.label is not None}
@@ -77,8 +77,11 @@ def rendered_with(
 ) -> tuple[Cost, Cost]:
     """Our prompt and the paper's, each with the same examples; not sent, only counted."""
     examples = list(_examples(shots, train, [label.name for label in labels]))
-    ours, papers = (replace(built_in(name), examples=examples) for name in (PROMPT, PAPER_PROMPT))
-    return rendered(ours, labels, questions, TOGETHER), rendered(papers, labels, questions, 1)
+    ours, papers = (
+        rendered(replace(built_in(name), examples=examples), labels, questions, TOGETHER)
+        for name in (PROMPT, PAPER_PROMPT)
+    )
+    return ours, papers
 
 
 def _examples(shots: int, train: Sequence[Text], labels: Sequence[str]) -> Iterator[Example]:

@@ -16,7 +16,6 @@ from mlworker.bench.accuracy import Trained
 from mlworker.bench.asking import (
     PAPER_PROMPT,
     SHARES,
-    TOGETHER,
     Span,
     answers_to,
     questions_about,
@@ -92,8 +91,8 @@ def measure(trained: Trained, corpus: Corpus, labels: Sequence[Label]) -> Linkin
     )
     classes = model.config.classes
     spans, asked_about = questions_about(tagged, texts)
-    answers, questions = answers_to(spans, asked_about, labels, built_in(PROMPT), TOGETHER)
-    _, paper = answers_to(spans, asked_about, labels, built_in(PAPER_PROMPT), 1)
+    answers, questions = answers_to(spans, asked_about, labels, built_in(PROMPT))
+    _, paper = answers_to(spans, asked_about, labels, built_in(PAPER_PROMPT))
     sentences, finds, reads = sweep(tagged, texts, labels)
     asked = Asked(answers, sentences, finds)
     names = [label.name for label in labels]

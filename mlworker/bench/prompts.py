@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mlworker.llm.prompt import Messages, build
-from mlworker.schema import AskRequest, Form, Label, Prompt, Question
+from mlworker.schema import AskRequest, Label, Prompt, Question
 
 CHARACTERS_PER_TOKEN = 4
 """A rule of thumb for English, and what the replay server counts by."""
@@ -43,7 +43,7 @@ def render(
     prompt: Prompt, labels: Sequence[Label], questions: Sequence[Question], together: int
 ) -> Iterator[Messages]:
     """The messages of each request; `together` questions share one where the form lets them."""
-    size = together if prompt.form is Form.CHOICE else 1
+    size = prompt.form.together(together)
     for at in range(0, len(questions), size):
         asked = [*questions[at : at + size]]
         yield build(AskRequest(0, 0, "", "", prompt, [*labels], asked))

@@ -34,6 +34,10 @@ class Form(StrEnum):
     SWEEP = "sweep"
     """Whole sentences, several a request, as JSON; the LLM names the mentions it finds."""
 
+    def together(self, most: int) -> int:
+        """How many questions, or sentences, share a request that is to have `most`."""
+        return 1 if self is Form.QUESTION else most
+
 
 @dataclass(frozen=True)
 class Prompt(Message):
