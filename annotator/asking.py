@@ -130,8 +130,8 @@ def write_all(
 def _may_ask_again(chunk: Chunk) -> bool:
     """Once, and only a server: recorded answers and scores do not change. Nobody goes on with a
     chunk that has ended."""
-    live = chunk.job.project.provider == Project.Provider.OPENAI and not chunk.has_ended
-    return live and chunk.calls.filter(state=LLMCall.State.ANSWERED).count() == 1
+    may = chunk.job.project.asks_server and not chunk.has_ended
+    return may and chunk.calls.filter(state=LLMCall.State.ANSWERED).count() == 1
 
 
 def settle_late(chunk: Chunk, answer: dict[str, Any], write: Write) -> None:

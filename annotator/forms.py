@@ -174,7 +174,7 @@ class ReadingForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, project: Project, data: Any = None) -> None:
         percents = {"sure": f"{100 * project.sure:g}", "sweep_share": f"{project.sweep_share:g}"}
         super().__init__(data, instance=project, initial=percents)
-        if project.provider != Project.Provider.OPENAI:
+        if not project.asks_server:
             del self.fields["sweep_share"]
 
     def clean_sure(self) -> float:

@@ -14,7 +14,7 @@ from mlworker import schema
 
 from . import pace, spending
 from .asked import Asked
-from .models import Chunk, Job, LLMCall, Project, Question, WorkerBeat
+from .models import Chunk, Job, LLMCall, Question, WorkerBeat
 
 WORKER_SILENCE = timedelta(seconds=60)
 """A worker that was not heard of for so long is not there; it says so four times as often."""
@@ -38,7 +38,7 @@ def open_call(chunk: Chunk, to: Asked, request: schema.AskRequest) -> schema.Ask
         **asdict(to),
     )
     most = None
-    if to.provider == Project.Provider.OPENAI:
+    if project.asks_server:
         call.micros = spending.reserve(call, request)
         call.save(update_fields=["micros"])
         if project.monthly_budget is not None:

@@ -117,8 +117,8 @@ def _most_tokens(request: schema.AskRequest) -> tuple[int, int]:
 def price_of(project: Project) -> Price | None:
     """What the LLM server that `project` asks takes today; None where it asks none, or nobody
     entered a price."""
-    paid = project.provider == Project.Provider.OPENAI
-    return Price.on(settings.LLM_MODEL, timezone.localdate()) if paid else None
+    today = timezone.localdate()
+    return Price.on(settings.LLM_MODEL, today) if project.asks_server else None
 
 
 def prices() -> QuerySet[Price]:

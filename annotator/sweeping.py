@@ -36,13 +36,18 @@ Sentence = tuple[int, int, int]
 def check(project: Project) -> None:
     """Raises `Impossible` where the LLM is not to read sentences, or cannot."""
     asking.check(project)
-    if project.provider != Project.Provider.OPENAI:
-        raise Impossible(
+    if refusal := _why_not(project):
+        raise Impossible(refusal)
+
+
+def _why_not(project: Project) -> str:
+    """Why this project's LLM is not to read sentences; empty where it is."""
+    if not project.asks_server:
+        return (
             "Only an LLM server can read sentences: the others choose among options, and write "
             "nothing down."
         )
-    if not project.sweep_share:
-        raise Impossible("No share of the sentences is to be read; set one first.")
+    return "" if project.sweep_share else "No share of the sentences is to be read; set one first."
 
 
 def prepare(project: Project) -> list[list[int]]:
@@ -99,8 +104,7 @@ def reopen(project: Project) -> int:
 
 def is_due(project: Project) -> bool:
     """Whether there are sentences that the LLM is to read and has not."""
-    may = project.provider == Project.Provider.OPENAI and project.sweep_share > 0
-    return may and next(to_read(project), None) is not None
+    return not _why_not(project) and next(to_read(project), None) is not None
 
 
 def to_read(project: Project) -> Iterator[Sentence]:

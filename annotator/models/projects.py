@@ -138,6 +138,12 @@ class Project(models.Model):
     def llm_allowed(self) -> bool:
         return self.provider != Project.Provider.NONE
 
+    @property
+    def asks_server(self) -> bool:
+        """Whether it asks the LLM server: only that may cost something, may answer otherwise when
+        it is asked again, and can read sentences."""
+        return self.provider == Project.Provider.OPENAI
+
     def threshold(self) -> Threshold | None:
         """The newest threshold of the serving version under this project's method."""
         if self.serving is None:

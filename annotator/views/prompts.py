@@ -120,7 +120,7 @@ def _in_use(project: Project) -> dict[str, object]:
         "built_ins": QUESTIONS,
         "reading": build(sweeping.ask_to_read(project, reader)) if project.sweep_share else None,
         "built_in": schema.PROMPT,
-        "live": project.provider in asked.set_up(),
+        "set_up": project.provider in asked.set_up(),
         "trial_spans": trying.SPANS,
         "most_shots": prompts.MOST_SHOTS,
         "most_nearest": schema.NEAREST,

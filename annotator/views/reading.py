@@ -13,7 +13,6 @@ from django.views.decorators.http import require_POST, require_safe
 from annotator import suggestions
 from annotator.figures import sweep_figures
 from annotator.forms import ReadingForm
-from annotator.models import Project
 from annotator.outlook import outlook
 
 from .access import Request, find_managed
@@ -24,7 +23,7 @@ from .access import Request, find_managed
 def reading_outlook(request: Request, slug: str) -> HttpResponse:
     """A fragment: what reading the share that is typed in would take."""
     project = find_managed(request, slug)
-    if project.provider != Project.Provider.OPENAI:
+    if not project.asks_server:
         raise Http404("Nothing reads sentences here.")
     form = ReadingForm(project, request.GET.dict() | {"sure": "90", "fusion": project.fusion})
     if not form.is_valid():
