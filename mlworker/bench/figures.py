@@ -63,9 +63,9 @@ def of_linking(found: Linking) -> Iterator[Figure]:
     yield _lower(f"{name}.tokens", found.questions.tokens_each, "tokens/span")
     share = found.questions.tokens_each / found.paper.tokens_each
     yield _lower(f"{name}.tokens.share_of_paper", share, SHARE)
+    yield _higher(f"{name}.replaced.f1", found.replaced, PERCENT)
     for fused in found.shares:
         read = f"{name}.read_{fused.share}"
-        yield _higher(f"{read}.replaced.f1", fused.replaced, PERCENT)
         yield _higher(f"{read}.pooled.f1", fused.pooled, PERCENT)
         if fused.cost:
             yield _lower(f"{read}.requests", fused.cost.requests, "requests")

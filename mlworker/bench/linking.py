@@ -24,6 +24,7 @@ from mlworker.bench.asking import (
 )
 from mlworker.bench.prompts import Cost
 from mlworker.evidence import proposals, said_of
+from mlworker.fusion import Rules
 from mlworker.llm.prompt import built_in
 from mlworker.schema import (
     PROMPT,
@@ -49,12 +50,11 @@ SHOTS = (0, 5)
 
 @dataclass(frozen=True)
 class Fusion:
-    """F1 over all documents, each judged by what was learned from the other half: the mean of all
-    halvings, and of pooling also the standard deviation between them."""
+    """F1 of pooling, with so many percent of the sentences read: the mean of all halvings, and the
+    standard deviation between them."""
 
     share: int
     cost: Cost | None
-    replaced: float
     pooled: float
     deviation: float
 
@@ -68,6 +68,8 @@ class Linking:
     with_examples: dict[int, tuple[Cost, Cost]]
     """So many examples of each label, and of no entity: what our prompt takes, and the paper's."""
     llm_alone: Scores
+    replaced: float
+    """F1 by the paper's rule, to which it is all one what was read: the mean of all halvings."""
     shares: list[Fusion]
 
 
@@ -95,8 +97,8 @@ def measure(trained: Trained, corpus: Corpus, labels: Sequence[Label]) -> Linkin
     _, paper = answers_to(spans, asked_about, labels, built_in(PAPER_PROMPT))
     sentences, finds, reads = sweep(tagged, texts, labels)
     asked = Asked(answers, sentences, finds)
-    names = [label.name for label in labels]
     everything = _audited(tagged, texts, classes, asked)
+    halved = [_halved(everything, share, labels) for share in (0, *SHARES)]
     return Linking(
         corpus=trained.corpus,
         local=evaluation.scores(tagged, texts),
@@ -106,10 +108,8 @@ def measure(trained: Trained, corpus: Corpus, labels: Sequence[Label]) -> Linkin
             shots: rendered_with(shots, corpus.train, labels, asked_about) for shots in SHOTS
         },
         llm_alone=_alone(texts, finds),
-        shares=[
-            _fused(share, reads, [frontier.as_read(d, share) for d in everything], names)
-            for share in (0, *SHARES)
-        ],
+        replaced=statistics.mean(halved[0].replaced()),
+        shares=[_fused(known, reads.get(known.share)) for known in halved],
     )
 
 
@@ -179,25 +179,36 @@ def _evidence(
 
 
 # --- Fusing ------------------------------------------------------------------------------------
-def _fused(
-    share: int, costs: dict[int, Cost], audited: Sequence[Audited], labels: Sequence[str]
-) -> Fusion:
-    scored = [_halved(audited, labels, seed) for seed in range(HALVINGS)]
-    pooled = [pool for _, pool in scored]
-    return Fusion(
-        share,
-        costs.get(share),
-        statistics.mean(replaced for replaced, _ in scored),
-        statistics.mean(pooled),
-        statistics.stdev(pooled),
-    )
+@dataclass(frozen=True)
+class Halved:
+    """What is known of each text with so many percent read; and of each halving the rules by which
+    each is judged, taught by the half without it."""
+
+    share: int
+    audited: list[Audited]
+    halvings: list[list[Rules]]
+
+    def pooled(self) -> list[float]:
+        """F1 in each halving."""
+        return [self._f1(rules) for rules in self.halvings]
+
+    def replaced(self) -> list[float]:
+        """The same by the paper's rule."""
+        return [self._f1([replace(r, pool=None) for r in rules]) for rules in self.halvings]
+
+    def _f1(self, rules: Sequence[Rules]) -> float:
+        return frontier.f1(frontier.counts(self.audited, rules))
 
 
-def _halved(audited: Sequence[Audited], labels: Sequence[str], seed: int) -> tuple[float, float]:
-    """F1 of replacing and of pooling, each half judged by what the other taught."""
-    rules = frontier.crossed(audited, labels, seed)
-    replaced = frontier.counts(audited, [replace(r, pool=None) for r in rules])
-    return frontier.f1(replaced), frontier.f1(frontier.counts(audited, rules))
+def _halved(everything: Sequence[Audited], share: int, labels: Sequence[Label]) -> Halved:
+    known = [frontier.as_read(document, share) for document in everything]
+    names = [label.name for label in labels]
+    return Halved(share, known, [frontier.crossed(known, names, seed) for seed in range(HALVINGS)])
+
+
+def _fused(known: Halved, cost: Cost | None) -> Fusion:
+    pooled = known.pooled()
+    return Fusion(known.share, cost, statistics.mean(pooled), statistics.stdev(pooled))
 
 
 def _alone(texts: Sequence[Text], finds: dict[Span, Finds]) -> Scores:

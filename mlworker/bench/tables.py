@@ -111,12 +111,11 @@ def linking(found: Linking) -> str:
     rows: list[tuple[str, ...]] = [
         ("local model", f"{found.local.f1:.2f}", NONE, *_costs(None)),
         ("LLM alone", f"{found.llm_alone.f1:.2f}", NONE, *_costs(found.shares[-1].cost)),
+        ("linked, replaced", f"{found.replaced:.2f}", NONE, *_costs(found.questions)),
     ]
     for fused in found.shares:
         cost = found.questions + fused.cost if fused.cost else found.questions
         name = f"linked, {fused.share} % read" if fused.share else "linked"
-        if not fused.share:
-            rows.append((f"{name}, replaced", f"{fused.replaced:.2f}", NONE, *_costs(cost)))
         pooled = f"{fused.pooled:.2f}", f"{fused.deviation:.2f}"
         rows.append((f"{name}, pooled", *pooled, *_costs(cost)))
     header = ("F1 (%)", f"{found.corpus} dev", "±", "requests", "prompt tokens", "answer tokens")
