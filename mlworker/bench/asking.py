@@ -32,8 +32,8 @@ from mlworker.schema import (
 
 SHARES = (10, 25, 50, 100)
 """Percent of the sentences that the LLM reads."""
-TOGETHER = 12
-"""Questions or sentences in a request."""
+QUESTIONS, SENTENCES = 12, 10
+"""In a request, as the product has them unless its operator says otherwise."""
 AT_ONCE = 4
 TRIES = 6
 PAPER_PROMPT = "paper.v1"
@@ -62,7 +62,7 @@ def answers_to(
     labels: Sequence[Label],
     prompt: Prompt,
 ) -> tuple[dict[Span, Answer], Cost]:
-    size = prompt.form.together(TOGETHER)
+    size = prompt.form.together(QUESTIONS)
     requests = [
         AskRequest(0, 0, "openai", "", prompt, [*labels], [*questions[at : at + size]])
         for at in range(0, len(questions), size)
@@ -78,7 +78,7 @@ def rendered_with(
     """Our prompt and the paper's, each with the same examples; not sent, only counted."""
     examples = list(_examples(shots, train, [label.name for label in labels]))
     ours, papers = (
-        rendered(replace(built_in(name), examples=examples), labels, questions, TOGETHER)
+        rendered(replace(built_in(name), examples=examples), labels, questions, QUESTIONS)
         for name in (PROMPT, PAPER_PROMPT)
     )
     return ours, papers
@@ -114,15 +114,15 @@ def sweep(
     ]
     prompt = built_in(SWEEP_PROMPT)
     requests = [
-        AskRequest(0, 0, "openai", "", prompt, [*labels], passages=passages[at : at + TOGETHER])
-        for at in range(0, len(passages), TOGETHER)
+        AskRequest(0, 0, "openai", "", prompt, [*labels], passages=passages[at : at + SENTENCES])
+        for at in range(0, len(passages), SENTENCES)
     ]
     by_request = _put(requests)
     finds = {sentences[f.id]: f for results in by_request for r in results for f in r.finds}
     costs = {}
     for share in SHARES:
         read = round(len(sentences) * share / 100)
-        first = [r for results in by_request[: -(-read // TOGETHER)] for r in results]
+        first = [r for results in by_request[: -(-read // SENTENCES)] for r in results]
         costs[share] = _cost(read, first)
     return sentences, finds, costs
 

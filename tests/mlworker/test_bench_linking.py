@@ -98,11 +98,17 @@ def test_an_llm_that_knows_everything_is_believed(server: LLMServer, measure: Me
     assert by_share[100].pooled >= by_share[0].pooled >= found.local.f1
     assert by_share[100].pooled == pytest.approx(100, abs=1)
     assert by_share[100].cost is not None
-    assert by_share[100].cost.requests == -(-len(TEXTS) // asking.TOGETHER)
-    assert found.questions.requests == -(-found.questions.asked // asking.TOGETHER)
+    assert by_share[100].cost.requests == -(-len(TEXTS) // asking.SENTENCES)
+    assert found.questions.requests == -(-found.questions.asked // asking.QUESTIONS)
     assert found.paper.requests == found.paper.asked == found.questions.asked
     sent = found.questions.requests + found.paper.requests + by_share[100].cost.requests
     assert len(server.requests) == sent
+
+
+def test_as_many_share_a_request_as_in_the_product() -> None:
+    defaults = (Path(__file__).parents[2] / ".env.example").read_text()
+    assert f"#CHUNK_QUESTIONS={asking.QUESTIONS}\n" in defaults
+    assert f"#CHUNK_SENTENCES={asking.SENTENCES}\n" in defaults
 
 
 def test_nothing_is_asked_or_read_by_sight_of_gold(server: LLMServer, measure: Measure) -> None:
@@ -131,7 +137,7 @@ def test_a_request_that_is_refused_is_halved(server: LLMServer, measure: Measure
     server.always(knowing(TEXTS, right=True))
     server.then(error(400))
     found = measure(TEXTS)
-    assert found.questions.requests == -(-found.questions.asked // asking.TOGETHER) + 2
+    assert found.questions.requests == -(-found.questions.asked // asking.QUESTIONS) + 2
 
 
 def test_an_llm_that_cannot_be_asked_ends_the_bench(server: LLMServer, measure: Measure) -> None:
