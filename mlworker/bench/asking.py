@@ -136,9 +136,10 @@ def _put(requests: Sequence[AskRequest]) -> list[list[AskResult]]:
 def _settled(request: AskRequest) -> list[AskResult]:
     """The results of all requests that it took; one that the server refused is halved."""
     results: list[AskResult] = []
-    for _ in range(TRIES):
+    while len(results) < TRIES:
         result = llm.ask(request)
-        results.append(result)
+        if result.outcome is not Outcome.WAIT:
+            results.append(result)
         if result.outcome is Outcome.REFUSED:
             raise ValueError(f"the LLM cannot be asked: {result.reason}")
         if result.outcome is Outcome.SPLIT:
@@ -158,7 +159,7 @@ def _halves(request: AskRequest) -> Iterator[AskRequest]:
 def _cost(spans: int, results: Sequence[AskResult]) -> Cost:
     return Cost(
         spans,
-        len(results),
+        sum(result.sent for result in results),
         sum(result.prompt_tokens for result in results),
         sum(result.completion_tokens for result in results),
     )

@@ -14,8 +14,9 @@ from mlworker import corpora, pooling, training
 from mlworker.bench import asking, figures, linking, replaying, tables
 from mlworker.bench.accuracy import Trained, Variant
 from mlworker.bench.linking import Linking
-from mlworker.llm.prompt import CLOSE, OPEN
-from mlworker.schema import Calibration, Head, Label, Method, Text
+from mlworker.llm import pace
+from mlworker.llm.prompt import CLOSE, OPEN, built_in
+from mlworker.schema import Calibration, Head, Label, Method, Question, Text
 from mlworker.training import Corpus
 from tests.llm_server import LLMServer, Received, Reply, completion, error
 from tests.mlworker.conftest import sample
@@ -138,6 +139,20 @@ def test_a_request_that_is_refused_is_halved(server: LLMServer, measure: Measure
     server.then(error(400))
     found = measure(TEXTS)
     assert found.questions.requests == -(-found.questions.asked // asking.QUESTIONS) + 2
+
+
+def test_what_waits_for_the_server_is_no_request_and_no_try(
+    server: LLMServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "TRIES", 1)
+    server.always(knowing(TEXTS, right=True))
+    spans = [(text.id, m.start, m.end) for text in TEXTS for m in text.mentions]
+    questions = [Question(n, TEXTS[at].text, i, j) for n, (at, i, j) in enumerate(spans)]
+    labels = [Label(name) for name in corpora.labels(TEXTS)]
+    pace.hold("openai", 0.2, "HTTP 429")
+    answers, cost = asking.answers_to(spans, questions, labels, built_in(), asking.QUESTIONS)
+    assert len(answers) == len(spans)
+    assert cost.requests == len(server.requests)
 
 
 def test_an_llm_that_cannot_be_asked_ends_the_bench(server: LLMServer, measure: Measure) -> None:
