@@ -2,7 +2,8 @@
 
 No request begins before the time that the server named, nor while it is left alone because it
 failed several times in a row, and never are more under way than `LLM_CONCURRENCY`. Recorded
-answers come from a file: nobody has to wait for those.
+answers come from a file, and of a project whose LLM was turned off nothing is sent: nobody has to
+wait for those.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ ENOUGH = 5
 """After how many failures in a row the server is left alone."""
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 600.0
 """Seconds; each further failure doubles the first pause."""
+NO_SERVER = {Project.Provider.NONE, Project.Provider.RECORDED}
 
 
 def claim(job: Job) -> Chunk | None:
     """As `chunks.claim`, but None where the job's server is not to be asked just now."""
-    if job.project.provider == Project.Provider.RECORDED:
+    if job.project.provider in NO_SERVER:
         return chunks.claim(job)
     to = whom(job.project)
     pace, _ = Pace.objects.get_or_create(provider=to.provider, model=to.model)

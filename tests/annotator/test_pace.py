@@ -120,6 +120,15 @@ def test_recorded_answers_wait_for_nobody(project: Project, broker: Broker) -> N
     assert Pace.objects.get().provider == Project.Provider.OPENAI
 
 
+def test_an_llm_that_is_turned_off_has_no_pace(project: Project, broker: Broker) -> None:
+    job = open_job(project)
+    Project.objects.update(provider=Project.Provider.NONE)
+    pipeline.sweep()
+    job.refresh_from_db()
+    assert job.state == "failed"
+    assert not Pace.objects.exists()
+
+
 def test_a_request_that_was_not_sent_is_no_try_and_costs_nothing(
     project: Project, broker: Broker
 ) -> None:
