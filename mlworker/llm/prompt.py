@@ -20,7 +20,7 @@ Pure, and free of other libraries: workers and pages build the messages with the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -38,10 +38,11 @@ SLOT = "{{options}}"
 OPEN, CLOSE = "\u27e6", "\u27e7"
 PLAIN_BRACKETS = str.maketrans({OPEN: "[", CLOSE: "]"})
 
-NOT_AN_ENTITY = "not an entity"
-NOT_AN_ENTITY_DESCRIPTION = (
-    "the marked words are no name of these kinds, or only a part of one, or a name and more."
+NOTHING = Label(
+    "not an entity",
+    "the marked words are no name of these kinds, or only a part of one, or a name and more.",
 )
+"""The last option of a question; a label that is called so is another."""
 NON_ENTITY = "Non-entity"
 """What the paper calls "not an entity"."""
 EXAMPLES = "Examples, each with the code of its answer:"
@@ -74,13 +75,18 @@ def build(request: AskRequest) -> Messages:
 
 # --- Several questions with coded options ------------------------------------------------------
 def _choices(request: AskRequest) -> Messages:
-    names = [*(label.name for label in request.labels), NO_ENTITY]
-    options = dict(zip(codes(len(names)), names, strict=True))
+    offered = _coded([*request.labels, NOTHING])
+    names = {code: label.name for code, label in offered.items()}
+    *_, last = offered
+    options = names | {last: NO_ENTITY}
     user = {
-        "options": dict(zip(options, option_names(request.labels), strict=True)),
+        "options": names,
         "items": [_item(n, question, options) for n, question in enumerate(request.questions, 1)],
     }
-    return Messages(system_message(request.prompt, request.labels), compact(user), options)
+    text = _task(request.prompt, offered)
+    examples = [compact(example) for example in _answered(request.prompt.examples, options)]
+    system = "\n".join([f"{text}\n\n{EXAMPLES}", *examples]) if examples else text
+    return Messages(system, compact(user), options)
 
 
 def _item(number: int, question: Question, options: dict[str, str]) -> dict[str, Any]:
@@ -99,21 +105,19 @@ def _answered(examples: Sequence[Example], options: dict[str, str]) -> list[dict
     ]
 
 
-def system_message(prompt: Prompt, labels: Sequence[Label]) -> str:
-    """The task, one line per option with its description, and one per example.
+def _coded(labels: Sequence[Label]) -> dict[str, Label]:
+    return dict(zip(codes(len(labels)), labels, strict=True))
+
+
+def _task(prompt: Prompt, offered: Mapping[str, Label]) -> str:
+    """With one line per option, and its description.
 
     The slot is filled by plain replacement: braces in a description stay what they are.
     """
-    names = [*(label.name for label in labels), NO_ENTITY]
-    options = dict(zip(codes(len(names)), names, strict=True))
-    descriptions = [*(label.description for label in labels), NOT_AN_ENTITY_DESCRIPTION]
     lines = [
-        _option(f"{code} = {name}", description)
-        for code, name, description in zip(options, option_names(labels), descriptions, strict=True)
+        _option(f"{code} = {label.name}", label.description) for code, label in offered.items()
     ]
-    text = prompt.text.replace(SLOT, "\n".join(lines))
-    examples = [compact(example) for example in _answered(prompt.examples, options)]
-    return "\n".join([f"{text}\n\n{EXAMPLES}", *examples]) if examples else text
+    return prompt.text.replace(SLOT, "\n".join(lines))
 
 
 def _option(name: str, description: str) -> str:
@@ -130,10 +134,6 @@ def codes(count: int) -> Iterator[str]:
         width += 1
     letters = product(ascii_uppercase, repeat=width)
     return ("".join(next(letters)) for _ in range(count))
-
-
-def option_names(labels: Sequence[Label]) -> list[str]:
-    return [*(label.name for label in labels), NOT_AN_ENTITY]
 
 
 # --- The paper's one question ------------------------------------------------------------------
@@ -174,18 +174,11 @@ def _asked(about: Question | Example) -> str:
 
 # --- Sentences to be read whole ----------------------------------------------------------------
 def _sentences(request: AskRequest) -> Messages:
-    names = [label.name for label in request.labels]
-    options = dict(zip(codes(len(names)), names, strict=True))
-    lines = [
-        _option(f"{code} = {label.name}", label.description)
-        for code, label in zip(options, request.labels, strict=True)
-    ]
+    offered = _coded(request.labels)
+    options = {code: label.name for code, label in offered.items()}
     texts = [{"id": n, "text": passage.text} for n, passage in enumerate(request.passages, 1)]
-    return Messages(
-        request.prompt.text.replace(SLOT, "\n".join(lines)),
-        compact({"labels": options, "texts": texts}),
-        options,
-    )
+    user = compact({"labels": options, "texts": texts})
+    return Messages(_task(request.prompt, offered), user, options)
 
 
 FORMS = {Form.CHOICE: _choices, Form.QUESTION: _one_question, Form.SWEEP: _sentences}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlworker.llm.prompt import CLOSE, OPEN, build, built_in, codes, marked, system_message
+from mlworker.llm.prompt import CLOSE, OPEN, build, built_in, codes, marked
 from mlworker.schema import NO_ENTITY, AskRequest, Label, Question
 
 MakeRequest = Callable[..., AskRequest]
@@ -82,8 +82,8 @@ def test_text_arrives_verbatim(make_request: MakeRequest, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", INJECTIONS)
-def test_a_description_arrives_verbatim_on_one_line(text: str) -> None:
-    system = system_message(built_in(), [Label("person", text)])
+def test_a_description_arrives_verbatim_on_one_line(make_request: MakeRequest, text: str) -> None:
+    system = build(make_request("[Ada]", labels=[Label("person", text)])).system
     assert "A = person: " + " ".join(text.split()) in system.split("\n")
 
 
