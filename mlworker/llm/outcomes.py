@@ -12,29 +12,14 @@ MAX_RAW = 8192
 
 def refused(request: AskRequest, reason: str, raw: str = "") -> AskResult:
     """Asking again will not help; `reason` says what an operator can do."""
-    return AskResult(
-        request.chunk,
-        request.attempt,
-        Outcome.REFUSED,
-        reason=reason,
-        raw=bounded(raw),
-        billed=False,
-    )
+    return _unbilled(request, Outcome.REFUSED, reason, raw)
 
 
 def retry(
     request: AskRequest, reason: str, retry_after: float | None = None, raw: str = ""
 ) -> AskResult:
     """Ask again, not before `retry_after` seconds where the server said so."""
-    return AskResult(
-        request.chunk,
-        request.attempt,
-        Outcome.RETRY,
-        reason=reason,
-        retry_after=retry_after,
-        raw=bounded(raw),
-        billed=False,
-    )
+    return replace(_unbilled(request, Outcome.RETRY, reason, raw), retry_after=retry_after)
 
 
 def wait(request: AskRequest, seconds: float, reason: str) -> AskResult:
@@ -52,13 +37,13 @@ def split(request: AskRequest, reason: str, raw: str = "") -> AskResult:
     """One question may be at fault: halve the request, or give up a single question."""
     if request.size == 1:
         return replace(unresolved(request, reason, raw), billed=False)
+    return _unbilled(request, Outcome.SPLIT, reason, raw)
+
+
+def _unbilled(request: AskRequest, outcome: Outcome, reason: str, raw: str) -> AskResult:
+    """Without an answer nothing is to be paid, unless the caller knows otherwise."""
     return AskResult(
-        request.chunk,
-        request.attempt,
-        Outcome.SPLIT,
-        reason=reason,
-        raw=bounded(raw),
-        billed=False,
+        request.chunk, request.attempt, outcome, reason=reason, raw=bounded(raw), billed=False
     )
 
 
