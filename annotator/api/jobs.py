@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Callable
+from typing import cast
 
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
@@ -105,36 +106,31 @@ class JobView(APIView):
         return Response(JobSerializer(_find(request, find_project(request, slug), pk)).data)
 
 
-ENDED: dict[str, Any] = {"detail": "This job has ended."}
-NOT_RUNNING: dict[str, Any] = {"detail": "This job is not running."}
-NOT_PAUSED: dict[str, Any] = {"detail": "This job is not paused."}
-
-
 class CancelView(APIView):
     @extend_schema(request=None, responses={200: JobSerializer, **HIDDEN, 409: ProblemSerializer})
     def post(self, request: Request, slug: str, pk: int) -> Response:
         """Stops a job: what it has done stays. 409 where it has ended already."""
-        project = find_managed(request, slug)
-        if not pipeline.cancel(_find(request, project, pk)):
-            return Response(ENDED, 409)
-        return Response(JobSerializer(_find(request, project, pk)).data)
+        return _act(request, slug, pk, pipeline.cancel, "This job has ended.")
 
 
 class PauseView(APIView):
     @extend_schema(request=None, responses={200: JobSerializer, **HIDDEN, 409: ProblemSerializer})
     def post(self, request: Request, slug: str, pk: int) -> Response:
         """Sends nothing more of a job; what is under way is stored. 409 where it does not run."""
-        project = find_managed(request, slug)
-        if not pipeline.pause(_find(request, project, pk)):
-            return Response(NOT_RUNNING, 409)
-        return Response(JobSerializer(_find(request, project, pk)).data)
+        return _act(request, slug, pk, pipeline.pause, "This job is not running.")
 
 
 class ResumeView(APIView):
     @extend_schema(request=None, responses={200: JobSerializer, **HIDDEN, 409: ProblemSerializer})
     def post(self, request: Request, slug: str, pk: int) -> Response:
         """Goes on with a paused job. 409 where it is not paused."""
-        project = find_managed(request, slug)
-        if not pipeline.resume(_find(request, project, pk)):
-            return Response(NOT_PAUSED, 409)
-        return Response(JobSerializer(_find(request, project, pk)).data)
+        return _act(request, slug, pk, pipeline.resume, "This job is not paused.")
+
+
+def _act(
+    request: Request, slug: str, pk: int, act: Callable[[Job], bool], too_late: str
+) -> Response:
+    project = find_managed(request, slug)
+    if not act(_find(request, project, pk)):
+        return Response({"detail": too_late}, 409)
+    return Response(JobSerializer(_find(request, project, pk)).data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.db.models import Prefetch
 from django.http import HttpResponse, HttpResponseBadRequest
@@ -88,28 +90,27 @@ def start(request: Request, slug: str) -> HttpResponse:
 
 @require_POST
 def cancel(request: Request, slug: str, pk: int) -> HttpResponse:
-    project = find_managed(request, slug)
-    job = get_object_or_404(project.jobs, pk=pk)
-    if pipeline.cancel(job):
-        messages.info(request, f"{job.get_kind_display()} was cancelled. What it finished is kept.")
-    return redirect(_back(request), slug=slug)
+    return _act(request, slug, pk, pipeline.cancel, "was cancelled. What it finished is kept.")
 
 
 @require_POST
 def pause(request: Request, slug: str, pk: int) -> HttpResponse:
-    project = find_managed(request, slug)
-    job = get_object_or_404(project.jobs, pk=pk)
-    if pipeline.pause(job):
-        messages.info(request, f"{job.get_kind_display()} is paused. Nothing more of it is sent.")
-    return redirect(_back(request), slug=slug)
+    return _act(request, slug, pk, pipeline.pause, "is paused. Nothing more of it is sent.")
 
 
 @require_POST
 def resume(request: Request, slug: str, pk: int) -> HttpResponse:
+    return _act(request, slug, pk, pipeline.resume, "goes on.")
+
+
+def _act(
+    request: Request, slug: str, pk: int, act: Callable[[Job], bool], said: str
+) -> HttpResponse:
+    """Where it comes too late, nothing is said: the page shows how the job stands."""
     project = find_managed(request, slug)
     job = get_object_or_404(project.jobs, pk=pk)
-    if pipeline.resume(job):
-        messages.info(request, f"{job.get_kind_display()} goes on.")
+    if act(job):
+        messages.info(request, f"{job.get_kind_display()} {said}")
     return redirect(_back(request), slug=slug)
 
 
