@@ -21,13 +21,6 @@ from .plot import Plot
 
 PER_PAGE = 25
 UNKNOWN_SHOWN = 10
-TITLES = {
-    LLMCall.State.SENT: "under way",
-    LLMCall.State.ANSWERED: "answered",
-    LLMCall.State.FAILED: "failed",
-    LLMCall.State.UNKNOWN: "unknown",
-    LLMCall.State.UNSENT: "unsent",
-}
 
 
 @require_safe
@@ -51,7 +44,6 @@ def _spent(project: Project) -> dict[str, object]:
         "unknown_calls": statement.calls(project, LLMCall.State.UNKNOWN)[:UNKNOWN_SHOWN],
         "currency": settings.LLM_CURRENCY,
         "priced": bool(found.total.micros) or spending.price_of(project) is not None,
-        "titles": TITLES,
     }
 
 
@@ -84,7 +76,6 @@ def call(request: Request, slug: str, pk: int) -> HttpResponse:
     words = Substr("document__text", F("start") + 1, F("end") - F("start"))
     context = project_context(request, project, "ledger") | {
         "call": found,
-        "title": TITLES[LLMCall.State(found.state)],
         "questions": found.answers.annotate(words=words).order_by("document", "start"),
         "sentences": found.sentences.annotate(words=words),
         "currency": settings.LLM_CURRENCY,
