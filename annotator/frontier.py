@@ -121,6 +121,11 @@ class Choice:
         }[self.point.route]
 
     @property
+    def is_alone(self) -> bool:
+        """Whether what it found was weighed with nothing else."""
+        return self.point.route not in (Route.POOL, Route.BOTH)
+
+    @property
     def lead(self) -> str:
         return _signed(self.point.lead)
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from annotator.frontier import Choice, Choices
-from mlworker.schema import Route
 
 from .charts import ticks
 from .written import short
@@ -25,15 +24,9 @@ class Tick:
 
 @dataclass(frozen=True)
 class Marker:
-    """`is_alone`: what it found was not weighed with anything else."""
-
     x: int
     y: int
     choice: Choice
-
-    @property
-    def is_alone(self) -> bool:
-        return self.choice.point.route not in (Route.POOL, Route.BOTH)
 
 
 @dataclass(frozen=True)
