@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import islice
 
 from django.conf import settings
 
@@ -15,7 +16,6 @@ from .asked import Asked
 from .models import Project
 from .sweeping import Sentence
 from .swept import whom_sweeps
-from .tagging import in_pieces
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,7 @@ def outlook(project: Project, percent: float) -> Outlook:
 def _requests(
     project: Project, to: Asked, sentences: list[Sentence]
 ) -> Iterator[schema.AskRequest]:
-    size = settings.CHUNK_SENTENCES
     asked = sweeping.ask_to_read(project, to)
-    for some in in_pieces(sentences, size * (500 // size or 1)):
-        passages = [schema.Passage(0, text) for _, text in sweeping.with_text(some)]
-        for piece in in_pieces(passages, size):
-            yield replace(asked, passages=piece)
+    passages = (schema.Passage(0, text) for _, text in sweeping.with_text(sentences))
+    while piece := list(islice(passages, settings.CHUNK_SENTENCES)):
+        yield replace(asked, passages=piece)
