@@ -13,7 +13,7 @@ from typing import cast
 
 from mlworker.llm import pace
 from mlworker.llm.outcomes import refused, unsent, wait
-from mlworker.schema import AskRequest, AskResult, Outcome
+from mlworker.schema import AskRequest, AskResult
 
 Provider = Callable[[AskRequest], AskResult]
 
@@ -30,8 +30,6 @@ def ask(request: AskRequest) -> AskResult:
     path = PROVIDERS.get(request.provider)
     if path is None:
         return unsent(refused(request, f"there is no LLM provider {request.provider!r}"))
-    if not request.size:
-        return AskResult(request.chunk, request.attempt, Outcome.ANSWERED)
     seconds, reason = pace.held(request.provider)
     if seconds:
         return wait(request, seconds, reason)

@@ -94,7 +94,7 @@ def parse_name(
     content: str,
     options: Mapping[str, str],
     questions: Sequence[Question],
-    token_logprobs: Any = None,
+    token_logprobs: Any,
 ) -> list[Answer]:
     """The answer to the one question: an option's name, with nothing but white space around it."""
     (question,) = questions

@@ -41,11 +41,6 @@ def test_an_unknown_provider_is_refused(make_request: MakeRequest) -> None:
     )
 
 
-def test_no_questions_need_no_request(llm_server: LLMServer, make_request: MakeRequest) -> None:
-    assert llm.ask(make_request()).outcome is Outcome.ANSWERED
-    assert llm_server.requests == []
-
-
 def test_the_llm_worker_never_loads_torch() -> None:
     """Every provider whose questions it takes is asked, so that what is imported on first use is
     imported too."""
