@@ -35,7 +35,7 @@ PER = 1000
 class Turns:
     """Of held-out gold: the sentences that were read, by document, and the shares that were."""
 
-    read: dict[int, list[schema.Reading]]
+    read: dict[int, list[schema.Turn]]
     shares: list[float]
 
 
@@ -49,9 +49,9 @@ def turns(project: Project) -> Turns:
         return Turns({}, [])
     ranked = sweeping.in_order(project)
     share = {at: 100 * turn / len(ranked) for turn, at in enumerate(ranked, 1) if at[0] in kept}
-    read: dict[int, list[schema.Reading]] = defaultdict(list)
+    read: dict[int, list[schema.Turn]] = defaultdict(list)
     for at in sorted(answered & share.keys()):
-        read[at[0]].append(schema.Reading(at[1], at[2], share[at]))
+        read[at[0]].append(schema.Turn(at[1], at[2], share[at]))
     return Turns(read, [most for most in SHARES if _was_read(share, answered, most)])
 
 

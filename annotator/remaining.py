@@ -24,7 +24,7 @@ ITEMS = {
 
 
 @dataclass(frozen=True)
-class Pace:
+class Speed:
     """`done` of `total` items were done between `begun` and `last`, the last sign of progress."""
 
     begun: datetime
@@ -62,7 +62,7 @@ class Pace:
 
 def rate(job: Job) -> str:
     """As "12 documents a second"; empty where it is not known."""
-    per_second = _pace(job).per_second
+    per_second = _speed(job).per_second
     items = ITEMS.get(Job.Kind(job.kind))
     if per_second is None or items is None or not job.is_running:
         return ""
@@ -75,7 +75,7 @@ def rate(job: Job) -> str:
 
 def time_left(job: Job, now: datetime) -> str:
     """As "about 3 minutes left"; empty where it is not known."""
-    left = _pace(job).left(now) if job.is_running else None
+    left = _speed(job).left(now) if job.is_running else None
     return "" if left is None else f"{about(left)} left"
 
 
@@ -84,8 +84,8 @@ def took(job: Job) -> str:
     return "" if job.finished_at is None else f"took {about(job.finished_at - job.created_at)}"
 
 
-def _pace(job: Job) -> Pace:
-    return Pace(job.created_at, job.updated_at, job.done, job.total)
+def _speed(job: Job) -> Speed:
+    return Speed(job.created_at, job.updated_at, job.done, job.total)
 
 
 def about(time: timedelta) -> str:

@@ -150,10 +150,10 @@ def _candidates(documents: Sequence[Audited]) -> list[CandidateOutcome]:
 # --- What is known, found and asked ------------------------------------------------------------
 def as_read(document: Audited, share: float) -> Audited:
     """What is known of it where only so many percent of the sentences were read."""
-    read = [reading for reading in document.read if reading.share <= share]
+    read = [turn for turn in document.read if turn.share <= share]
     evidence = []
     for span in document.evidence:
-        if any(r.start <= span.start and span.end <= r.end for r in read):
+        if any(turn.start <= span.start and span.end <= turn.end for turn in read):
             evidence.append(span)
         elif span.lane is not Lane.PROPOSAL:
             evidence.append(replace(span, found=None))
@@ -196,7 +196,7 @@ def _asked(document: Audited, rules: Rules) -> int:
 
 
 def _read(documents: Sequence[Audited], share: float) -> int:
-    return sum(reading.share <= share for d in documents for reading in d.read)
+    return sum(turn.share <= share for d in documents for turn in d.read)
 
 
 # --- Scores and their leads --------------------------------------------------------------------

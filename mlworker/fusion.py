@@ -94,14 +94,14 @@ def fuse(spans: Sequence[Evidence], rules: Rules) -> list[Fused]:
     """
     pooled = [_pooled(span, rules) for span in spans]
     fused = [
-        _replaced(span, rules) if chances is None else _weighed(span, chances, rules)
-        for span, chances in zip(spans, pooled, strict=True)
+        _replaced(span, rules) if likely is None else _weighed(span, likely, rules)
+        for span, likely in zip(spans, pooled, strict=True)
     ]
 
     def precedence(i: int) -> tuple[bool, bool, float]:
-        chances = pooled[i]
-        mass = 1.0 if chances is None else 1 - chances[NO_ENTITY]
-        return fused[i].label is None, chances is None and spans[i].lane is Lane.PROPOSAL, -mass
+        likely = pooled[i]
+        mass = 1.0 if likely is None else 1 - likely[NO_ENTITY]
+        return fused[i].label is None, likely is None and spans[i].lane is Lane.PROPOSAL, -mass
 
     return _apart(spans, fused, sorted(range(len(spans)), key=precedence))
 
@@ -222,16 +222,16 @@ def _logit(probability: float) -> float:
     return math.log(inside / (1 - inside))
 
 
-def _weighed(span: Evidence, chances: dict[str, float], rules: Rules) -> Fused:
+def _weighed(span: Evidence, likely: dict[str, float], rules: Rules) -> Fused:
     if rules.pool is None:
         raise ValueError("without a pool nothing is weighed")
-    best = max((label for label in chances if label != NO_ENTITY), key=lambda name: chances[name])
-    nothing = chances[NO_ENTITY]
+    best = max((label for label in likely if label != NO_ENTITY), key=lambda name: likely[name])
+    nothing = likely[NO_ENTITY]
     label = best if 1 - nothing >= rules.pool.cut else None
-    right = chances[label or NO_ENTITY]
+    right = likely[label or NO_ENTITY]
     if right >= rules.sure:
         return Fused(label, label, _source(span, label), Routing.LLM, right=right)
-    reason = f"{_views(span)} Together: {best} {chances[best]:.0%}, no entity {nothing:.0%}."
+    reason = f"{_views(span)} Together: {best} {likely[best]:.0%}, no entity {nothing:.0%}."
     return Fused(label, best, _source(span, best), Routing.HUMAN, reason, right)
 
 

@@ -47,7 +47,7 @@ class Variant:
         return Method.EVIDENTIAL if self.head is Head.EVIDENTIAL else Method.LEAST_CONFIDENCE
 
 
-class Pace:
+class Speed:
     """Listens to a training: how fast its steps are, leaving out the measuring on dev."""
 
     def __init__(self, tell: Report) -> None:
@@ -133,12 +133,12 @@ def train(
     report: Report,
 ) -> Trained:
     """Trains `variant` on the corpus called `name`, into `folder`."""
-    pace = Pace(report)
+    speed = Speed(report)
     config = TrainConfig(head=variant.head, robust=variant.robust)
-    done = training.train(corpus, folder, seed=seed, encoder=encoder, config=config, report=pace)
+    done = training.train(corpus, folder, seed=seed, encoder=encoder, config=config, report=speed)
     # A robust training reads sentences of its own making too.
     plain = variant.robust is Robust.NONE
-    rate = pace.per_second(len(corpus.train)) if plain else None
+    rate = speed.per_second(len(corpus.train)) if plain else None
     return Trained(name, variant, folder, done.dev, done.calibrations, rate, done.seconds)
 
 

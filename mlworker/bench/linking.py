@@ -35,11 +35,11 @@ from mlworker.schema import (
     Label,
     Mention,
     Method,
-    Reading,
     Scores,
     TaggedText,
     TagRequest,
     Text,
+    Turn,
     Ungrounded,
 )
 from mlworker.training import Corpus
@@ -74,7 +74,7 @@ class Linking:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Heard:
     """All that the LLM said of a dev set: its answer to each (text, start, end), and what it found
     in each sentence (text, start, end), the riskiest first."""
 
@@ -96,8 +96,8 @@ def measure(trained: Trained, corpus: Corpus, labels: Sequence[Label]) -> Linkin
     answers, questions = answers_to(spans, asked_about, labels, built_in(PROMPT))
     _, paper = answers_to(spans, asked_about, labels, built_in(PAPER_PROMPT))
     sentences, finds, reads = sweep(tagged, texts, labels)
-    asked = Asked(answers, sentences, finds)
-    everything = _audited(tagged, texts, classes, asked)
+    heard = Heard(answers, sentences, finds)
+    everything = _audited(tagged, texts, classes, heard)
     halved = [_halved(everything, share, labels) for share in (0, *SHARES)]
     return Linking(
         corpus=trained.corpus,
@@ -116,7 +116,7 @@ def measure(trained: Trained, corpus: Corpus, labels: Sequence[Label]) -> Linkin
 # --- What is known -----------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Swept:
-    """A sentence that the LLM has read, what it found there, and its turn (`schema.Reading`)."""
+    """A sentence that the LLM has read, what it found there, and its turn (`schema.Turn`)."""
 
     start: int
     end: int
@@ -136,30 +136,30 @@ def _audited(
     tagged: Sequence[TaggedText],
     texts: Sequence[Text],
     classes: Sequence[str],
-    asked: Asked,
+    heard: Heard,
 ) -> list[Audited]:
     """All that is known of each text."""
     swept: dict[int, list[Swept]] = {text.id: [] for text in texts}
-    for number, (text, start, end) in enumerate(asked.sentences, 1):
-        found = asked.finds.get((text, start, end))
+    for number, (text, start, end) in enumerate(heard.sentences, 1):
+        found = heard.finds.get((text, start, end))
         if found is not None and found.mentions is not None:
-            share = 100 * number / len(asked.sentences)
+            share = 100 * number / len(heard.sentences)
             swept[text].append(Swept(start, end, share, found))
     return [
         Audited(
-            list(_evidence(answer, classes, asked, swept[text.id])),
+            list(_evidence(answer, classes, heard, swept[text.id])),
             text.mentions,
-            [Reading(read.start, read.end, read.share) for read in swept[text.id]],
+            [Turn(read.start, read.end, read.share) for read in swept[text.id]],
         )
         for answer, text in zip(tagged, texts, strict=True)
     ]
 
 
 def _evidence(
-    tagged: TaggedText, classes: Sequence[str], asked: Asked, swept: Sequence[Swept]
+    tagged: TaggedText, classes: Sequence[str], heard: Heard, swept: Sequence[Swept]
 ) -> Iterator[Evidence]:
     for span in tagged.spans:
-        answer = asked.answers.get((tagged.id, span.start, span.end))
+        answer = heard.answers.get((tagged.id, span.start, span.end))
         yield Evidence(
             span.start,
             span.end,

@@ -30,7 +30,7 @@ BEGINNINGS = {Form.CHOICE: '{"answers":[{"id":1,"label":"', Form.QUESTION: ""}
 
 
 @dataclass(frozen=True)
-class Asked:
+class Tokenised:
     """A request as tokens: a prompt for each question, which reaches to where an option follows,
     and the options by name."""
 
@@ -64,7 +64,7 @@ def ask(request: AskRequest) -> AskResult:
     )
 
 
-def tokenised(model: ChatModel, request: AskRequest) -> Asked:
+def tokenised(model: ChatModel, request: AskRequest) -> Tokenised:
     """Raises `ValueError` where the model's tokenizer or template cannot put the questions."""
     parts = [build(replace(request, questions=[question])) for question in request.questions]
     codes = parts[0].options
@@ -73,7 +73,7 @@ def tokenised(model: ChatModel, request: AskRequest) -> Asked:
         raise ValueError(f"the tokenizer of {model.name} cannot tell the options apart")
     # Where a code is one token with what stands before it, that is part of what is chosen.
     begun = beginning(turns)[: min(map(len, turns)) - 1]
-    return Asked(
+    return Tokenised(
         prompts=[prompt + begun for prompt in model.prompts(parts)],
         options={
             name: turn[len(begun) :] for name, turn in zip(codes.values(), turns, strict=True)
@@ -87,7 +87,7 @@ def beginning(rows: Sequence[Tokens]) -> Tokens:
     return tuple(token for token, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _answers(model: ChatModel, questions: Sequence[Question], asked: Asked) -> list[Answer]:
+def _answers(model: ChatModel, questions: Sequence[Question], asked: Tokenised) -> list[Answer]:
     """An answer per question, in their order; one whose prompt is too long stays unresolved."""
     options = list(asked.options.values())
     longest = model.longest + 1 - max(map(len, options))

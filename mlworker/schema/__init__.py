@@ -29,7 +29,7 @@ from mlworker.schema.calibration import (
     HeldOut,
     Interval,
 )
-from mlworker.schema.evidence import Audited, Evidence, Frontier, Point, Pool, Reading, Route
+from mlworker.schema.evidence import Audited, Evidence, Frontier, Point, Pool, Route, Turn
 from mlworker.schema.message import Failure, Message, Progress, Work
 from mlworker.schema.scores import Scores
 from mlworker.schema.tagging import (
@@ -88,7 +88,6 @@ __all__ = [
     "Prompt",
     "Question",
     "ReadSentence",
-    "Reading",
     "Route",
     "Routing",
     "ScoredSpan",
@@ -101,6 +100,7 @@ __all__ = [
     "Text",
     "TrainRequest",
     "TrainResult",
+    "Turn",
     "Ungrounded",
     "Work",
 ]

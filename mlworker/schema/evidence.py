@@ -36,7 +36,7 @@ class Evidence(Message):
 
 
 @dataclass(frozen=True)
-class Reading(Message):
+class Turn(Message):
     """A sentence that the LLM has read; `share` is how many percent of all sentences, the riskiest
     first, have to be read until its turn comes."""
 
@@ -52,7 +52,7 @@ class Audited(Message):
 
     evidence: list[Evidence]
     gold: list[Mention]
-    read: list[Reading] = field(default_factory=list)
+    read: list[Turn] = field(default_factory=list)
 
     def right(self, span: Evidence) -> str:
         """The label that `span` has in gold, or `NO_ENTITY`."""

@@ -11,7 +11,7 @@ from annotator.asked import whom
 from annotator.models import Document, Job, Project, Tagging
 from annotator.swept import whom_sweeps
 from annotator.views.plot import Plot
-from mlworker.schema import CalibrateRequest, Frontier, Point, Reading, Route, Scores
+from mlworker.schema import CalibrateRequest, Frontier, Point, Route, Scores, Turn
 from mlworker.tasks import gpu
 from tests import factories
 from tests.annotator.workers import Broker
@@ -62,7 +62,7 @@ def test_turns_are_those_of_the_project_whose_riskiest_sentences_are_read_first(
     for document in (risky, open_one):
         read(document, FIRST)
     found = frontier.turns(project)
-    assert found.read == {risky.pk: [Reading(*FIRST, 25.0)]}  # of four sentences the first
+    assert found.read == {risky.pk: [Turn(*FIRST, 25.0)]}  # of four sentences the first
     assert found.shares == [25.0, 50.0]  # the turn of its other sentence comes at 75
 
 
@@ -108,7 +108,7 @@ def test_the_calibration_judges_and_what_it_found_is_kept(project: Project, brok
     read(document, SECOND)
     request = recalibrate(project, broker)
     assert request.shares == [50.0, 100.0]
-    assert request.audited[0].read == [Reading(*FIRST, 50.0), Reading(*SECOND, 100.0)]
+    assert request.audited[0].read == [Turn(*FIRST, 50.0), Turn(*SECOND, 100.0)]
     pipeline.deliver(gpu.calibrate(request.to_json()))
     threshold = project.threshold()
     assert threshold is not None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from annotator import remaining
 from annotator.models import Job
-from annotator.remaining import Pace
+from annotator.remaining import Speed
 
 NOON = datetime(2026, 11, 14, 12, tzinfo=UTC)
 
@@ -52,7 +52,7 @@ def test_a_job_that_stands_still_promises_nothing() -> None:
 
 
 @pytest.mark.parametrize("state", ["paused", "done", "failed", "cancelled"])
-def test_a_job_that_does_not_run_has_no_pace(state: str) -> None:
+def test_a_job_that_does_not_run_has_no_speed(state: str) -> None:
     resting = job(180, 500, 1000, state=state)
     assert remaining.time_left(resting, at(180)) == "" == remaining.rate(resting)
 
@@ -89,7 +89,7 @@ def test_long_times_are_rounded_more(seconds: float, expected: str) -> None:
 def test_what_is_left_is_never_negative_and_only_shrinks(
     done: int, rest: int, spent: float, idle: float
 ) -> None:
-    pace = Pace(NOON, at(spent), done, done + rest)
-    first, later = pace.left(at(spent)), pace.left(at(spent + idle))
+    speed = Speed(NOON, at(spent), done, done + rest)
+    first, later = speed.left(at(spent)), speed.left(at(spent + idle))
     if first is not None and later is not None:
         assert timedelta() <= later <= first

@@ -10,7 +10,7 @@ import pytest
 from mlworker import corpora, versions
 from mlworker.__main__ import main
 from mlworker.bench import accuracy, figures, memory, tables
-from mlworker.bench.accuracy import Measured, Pace, Trained, Variant
+from mlworker.bench.accuracy import Measured, Speed, Trained, Variant
 from mlworker.bench.rows import Better, Figure
 from mlworker.bench.verdicts import verdicts
 from mlworker.config import Robust
@@ -134,19 +134,19 @@ def test_an_unknown_variant_is_refused(wrong: list[str], data: Path) -> None:
         bench(data, *wrong)
 
 
-def test_pace_leaves_out_what_happens_between_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_speed_leaves_out_what_happens_between_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 100.0, 101.0, 103.0, 500.0, 502.0, 503.0])
     monkeypatch.setattr(accuracy.time, "perf_counter", lambda: next(clock))
     heard: list[str] = []
-    pace = Pace(lambda _done, _total, note: heard.append(note))
-    pace(0, 1, "reading the gold")
+    speed = Speed(lambda _done, _total, note: heard.append(note))
+    speed(0, 1, "reading the gold")
     for done in range(1, 7):
         note = "epoch 1 of 2" if done <= 3 else "epoch 2 of 2, F1 9.0 on the dev texts"
-        pace(done, 6, note)
+        speed(done, 6, note)
     # Four of six steps in 6 s, of two epochs of 9 sentences: 12 sentences.
-    assert pace.per_second(9) == pytest.approx(2.0)
+    assert speed.per_second(9) == pytest.approx(2.0)
     assert len(heard) == 7
-    assert Pace(lambda *_: None).per_second(9) == 0
+    assert Speed(lambda *_: None).per_second(9) == 0
 
 
 def done(variant: Variant, f1: float, auroc: float, ece: float, test: str = "oov") -> Measured:

@@ -19,8 +19,8 @@ from mlworker.schema import (
     Lane,
     Mention,
     Point,
-    Reading,
     Route,
+    Turn,
 )
 
 LABELS = ["person", "place"]
@@ -54,7 +54,7 @@ def documents(count: int, *, llm_right: float = 0.8, read: bool = False) -> list
     for number in range(count):
         span, gold = routed(number, llm_right=llm_right, draw=draw)
         missed = Mention(10, 13, "person")
-        turn = Reading(9, 20, TURNS[number % 4])
+        turn = Turn(9, 20, TURNS[number % 4])
         found = Evidence(10, 13, Lane.PROPOSAL, "person", 1.0, {}, found="person")
         out.append(Audited([span, found] if read else [span], [*gold, missed], [turn] * read))
     return out
@@ -190,11 +190,11 @@ def test_what_was_read_later_is_not_known_yet() -> None:
     span = Evidence(1, 3, Lane.MENTION, "place", 0.6, {"place": 1.0}, found="person")
     later = Evidence(12, 14, Lane.MENTION, "place", 0.6, {"place": 1.0}, found=NO_ENTITY)
     proposal = Evidence(15, 17, Lane.PROPOSAL, "person", 1.0, {}, found="person")
-    document = Audited([span, later, proposal], [], [Reading(0, 10, 10.0), Reading(11, 20, 60.0)])
+    document = Audited([span, later, proposal], [], [Turn(0, 10, 10.0), Turn(11, 20, 60.0)])
     assert frontier.as_read(document, 100) == document
     half = frontier.as_read(document, 50)
     assert [s.found for s in half.evidence] == ["person", None]
-    assert half.read == [Reading(0, 10, 10.0)]
+    assert half.read == [Turn(0, 10, 10.0)]
     assert frontier.as_read(document, 0).read == []
 
 
