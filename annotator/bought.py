@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-MILLION = 1_000_000
+from .models import money
+
 CHANCE = 0.05
 """A difference that is less probable than this, were there none, is taken for one."""
 Z = 1.959964
@@ -127,7 +128,7 @@ class Bought:
 
     @property
     def amount(self) -> Decimal:
-        return Decimal(self.micros) / MILLION
+        return money(self.micros)
 
 
 def by_label(checked: Iterable[Checked]) -> dict[str, Bought]:

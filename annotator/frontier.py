@@ -18,7 +18,7 @@ from mlworker.schema import Point, Route
 
 from . import sweeping
 from .asked import asked_by
-from .models import MICROS, Project
+from .models import Project, money
 from .models.asking import AskedQuerySet
 from .swept import swept_by
 
@@ -81,7 +81,7 @@ class Cost:
 
     @property
     def amount(self) -> Decimal:
-        return Decimal(self.micros) / MICROS
+        return money(self.micros)
 
 
 def _of_one(answered: AskedQuerySet) -> Cost:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from mlworker import schema
 from mlworker.llm.prompt import build
 
-from .models import MICROS, LLMCall, Price, Project, Spending
+from .models import MICROS, LLMCall, Price, Project, Spending, money
 from .refusals import Impossible
 
 ANSWER, FRAME = 40, 100
@@ -57,7 +57,7 @@ def most_for(model: str, requests: Iterable[schema.AskRequest]) -> Decimal | Non
     price = Price.on(model, timezone.localdate())
     if price is None:
         return None
-    return Decimal(sum(price.micros(*_most_tokens(r)) for r in requests)) / MICROS
+    return money(sum(price.micros(*_most_tokens(r)) for r in requests))
 
 
 def settle(call: LLMCall, result: schema.AskResult) -> None:

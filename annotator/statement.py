@@ -11,7 +11,7 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
 
-from .models import MICROS, LLMCall, Project, Spending
+from .models import LLMCall, Project, Spending, money
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Taken:
 
     @property
     def amount(self) -> Decimal:
-        return Decimal(self.micros) / MICROS
+        return money(self.micros)
 
     @property
     def tokens(self) -> int:

@@ -17,7 +17,7 @@ from mlworker import schema
 
 from . import asking, figures, gold, linking, shots, twins
 from .asked import asked_of, whom_with
-from .models import MICROS, Chunk, Prediction, Project, Prompt, Question, Trial
+from .models import Chunk, Prediction, Project, Prompt, Question, Trial, money
 from .models.asking import QuestionQuerySet
 from .refusals import Impossible
 
@@ -112,7 +112,7 @@ class Side:
 
     @property
     def amount(self) -> Decimal:
-        return Decimal(self.micros) / MICROS
+        return money(self.micros)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from .people import SignInLink, User
 from .projects import Label, Membership, Project
 from .prompts import Prompt, Trial
 from .reviewing import Comment, Lease
-from .spending import MICROS, Price, Spending
+from .spending import MICROS, Price, Spending, money
 from .sweeping import SweptSentence
 
 __all__ = [
@@ -42,4 +42,5 @@ __all__ = [
     "Trial",
     "User",
     "WorkerBeat",
+    "money",
 ]

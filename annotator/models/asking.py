@@ -14,7 +14,7 @@ from .documents import Document
 from .jobs import Chunk
 from .projects import Project
 from .scoping import ProjectScopedQuerySet
-from .spending import MICROS
+from .spending import money
 
 
 class LLMCall(models.Model):
@@ -70,7 +70,7 @@ class LLMCall(models.Model):
 
     @property
     def amount(self) -> Decimal:
-        return Decimal(self.micros) / MICROS
+        return money(self.micros)
 
     @property
     def seconds(self) -> float:

@@ -17,6 +17,11 @@ MICROS = 1_000_000
 """Of the operator's currency; what a token costs is a price per million, so no more than these."""
 
 
+def money(micros: float) -> Decimal:
+    """In the operator's currency."""
+    return Decimal(micros) / MICROS
+
+
 class Price(models.Model):
     """What a million tokens of a model cost from a day on, until a later price begins."""
 
@@ -70,4 +75,4 @@ class Spending(models.Model):
 
     @property
     def amount(self) -> Decimal:
-        return Decimal(self.micros) / MICROS
+        return money(self.micros)
