@@ -37,7 +37,8 @@ def start(project: Project, kind: str, user: User | None = None, *, follow: bool
 
 @transaction.atomic
 def try_prompt(project: Project, prompt: Prompt, user: User) -> Job:
-    """Asks about some audited spans with `prompt` and with the one in use; raises as `start`."""
+    """Asks about some spans of held-out gold with `prompt` and with the one in use; raises as
+    `start`."""
     trying.draw(project, prompt)
     return start(project, Job.Kind.TRIAL, user, follow=False)
 

@@ -1,4 +1,4 @@
-"""Trying a prompt: the same audited spans with both, paid for once, and no document changes."""
+"""Trying a prompt: the same held-out spans with both, paid for once, and no document changes."""
 
 from __future__ import annotations
 
