@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef
 
 from mlworker import schema
 
-from . import asking, figures, gold, linking, shots, twins
+from . import asking, figures, gold, linking, shots, suggestions, twins
 from .asked import asked_of, whom_with
 from .models import Chunk, Prediction, Project, Prompt, Question, Trial, money
 from .models.asking import QuestionQuerySet
@@ -66,7 +66,7 @@ def prepare(project: Project) -> list[list[int]]:
     for prompt in (trial.against, trial.prompt):
         to = whom_with(project, prompt)
         linking.write_questions_about(project, trial.spans.select_related("tagging"), to)
-        twins.settle(_of(trial, prompt))
+        suggestions.refresh(project, twins.settle(_of(trial, prompt)))
         pieces += linking.in_requests(_of(trial, prompt), prompt)
     return pieces
 

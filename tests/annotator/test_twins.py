@@ -226,6 +226,21 @@ def test_what_another_job_answered_meanwhile_is_not_sent(
     assert LLMCall.objects.count() == 2
 
 
+def test_a_trial_that_copies_an_answer_to_a_document_under_review_shows_it_there(
+    project: Project, broker: Broker
+) -> None:
+    tweet(project)
+    begin(project)
+    workers.deliver(told(broker.take("llm") or {}))
+    late = tweet(project, "late: ")
+    linking.write_questions(project)  # by a job that has not looked for twins yet
+    tweet(project, "held out: ", status="gold", split="dev")
+    trying.draw(project, factories.make_prompt(project))
+    trying.prepare(project)
+    assert late.questions.get().answer == "person"
+    assert late.mentions.get().source == "llm"
+
+
 def test_twins_that_are_answered_at_once_agree(project: Project, broker: Broker) -> None:
     """Each of four jobs' chunks holds one of four twins, all under way when their answers come."""
     rows = [tweet(project, before) for before in ("", "a ", "b ", "c ")]
