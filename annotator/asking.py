@@ -75,7 +75,8 @@ def store(chunk: Chunk, answer: dict[str, Any], write: Write, leave_open: LeaveO
     if result.outcome in (schema.Outcome.RETRY, schema.Outcome.WAIT):
         _retry(chunk, result, leave_open)
         return None
-    if result.outcome == schema.Outcome.SPLIT and chunks.split(chunk, result.reason):
+    is_split = result.outcome == schema.Outcome.SPLIT
+    if is_split and chunks.split(chunk, result.reason, result.at_fault):
         return None
     if result.outcome == schema.Outcome.REFUSED:
         leave_open(chunk, result.reason)

@@ -124,13 +124,16 @@ def narrow(chunk: Chunk, items: Sequence[int]) -> None:
     chunk.save(update_fields=["state", "lease_until"])
 
 
-def split(chunk: Chunk, error: str) -> bool:
-    """Replaces a chunk of several items by its two halves; False where it has only one."""
-    if len(chunk.items) < 2:
+def split(chunk: Chunk, error: str, at_fault: int | None = None) -> bool:
+    """Replaces a chunk of several items by two: the item `at_fault` and the others, or, where it is
+    not known which that is, its halves. False where it has only one."""
+    items = chunk.items
+    if len(items) < 2:
         return False
-    middle = len(chunk.items) // 2
-    halves = (chunk.items[:middle], chunk.items[middle:])
-    Chunk.objects.bulk_create(Chunk(job_id=chunk.job_id, items=half) for half in halves)
+    parts = items[: len(items) // 2], items[len(items) // 2 :]
+    if at_fault in items:
+        parts = [at_fault], [item for item in items if item != at_fault]
+    Chunk.objects.bulk_create(Chunk(job_id=chunk.job_id, items=part) for part in parts)
     _end(chunk, Chunk.State.DONE, f"split: {error}")
     return True
 

@@ -21,6 +21,7 @@ MAX_WAIT = 600.0
 BUSY = {408, 409, 425, 429}
 QUESTION_AT_FAULT = {400, 404, 413, 422}
 NO_CREDIT = "insufficient_quota"
+NUMBERED = re.compile(r"\b(?:item|text) (\d{1,4})\b", re.I)
 NO_MODEL = re.compile(r"\bmodel\b.*\b(not found|not exist)", re.I | re.S)
 
 
@@ -79,7 +80,17 @@ def outcome(request: AskRequest, error: Complaint) -> AskResult:
         found = retry(request, f"{reason} ({said})", error.retry_after, error.raw)
         trouble = f"{reason} (HTTP {error.status})"
         return replace(found, server_failed=error.status >= 500, trouble=trouble)
-    return split(request, f"the LLM server refused the question ({said})", error.raw)
+    reason = f"the LLM server refused the question ({said})"
+    return split(request, reason, error.raw, _named(request, error.message))
+
+
+def _named(request: AskRequest, message: str) -> int | None:
+    """The id of the question or passage that a server says it refuses, by its number in the request
+    ("item 3"); None where it names none, or several. All that follows from it is which of them are
+    asked together the next time, so it does no harm if the number is a word of the text."""
+    ids = dict(enumerate(request.ids, 1))
+    found = {int(number) for number in NUMBERED.findall(message)} & ids.keys()
+    return ids[found.pop()] if len(found) == 1 else None
 
 
 def _remedy(error: Complaint) -> str:

@@ -33,11 +33,14 @@ def unsent(result: AskResult) -> AskResult:
     return replace(result, sent=False, billed=False)
 
 
-def split(request: AskRequest, reason: str, raw: str = "") -> AskResult:
-    """One question may be at fault: halve the request, or give up a single question."""
+def split(
+    request: AskRequest, reason: str, raw: str = "", at_fault: int | None = None
+) -> AskResult:
+    """One question may be at fault, that with the id `at_fault` where it is known: part the request
+    in two, or give up a single question."""
     if request.size == 1:
         return replace(unresolved(request, reason, raw), billed=False)
-    return _unbilled(request, Outcome.SPLIT, reason, raw)
+    return replace(_unbilled(request, Outcome.SPLIT, reason, raw), at_fault=at_fault)
 
 
 def _unbilled(request: AskRequest, outcome: Outcome, reason: str, raw: str) -> AskResult:

@@ -87,9 +87,14 @@ class AskRequest(Work):
     most_tokens: int | None = None
 
     @property
+    def ids(self) -> list[int]:
+        """Of its questions or passages, in their order."""
+        return [*(question.id for question in self.questions), *(text.id for text in self.passages)]
+
+    @property
     def size(self) -> int:
         """How many questions or passages."""
-        return len(self.questions) + len(self.passages)
+        return len(self.ids)
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,7 @@ class Outcome(StrEnum):
     RETRY = "retry"
     """Rate limit, time-out, server or connection error: try again later."""
     SPLIT = "split"
-    """The server refused the request; one question may be at fault, so halve it."""
+    """The server refused the request; one question may be at fault, so it is parted in two."""
     REFUSED = "refused"
     """Asking again will not help: no key, wrong key, no server configured."""
     WAIT = "wait"
@@ -146,7 +151,8 @@ class AskResult(Work):
     `server_failed` says that the server is at fault: an error of its own, no reply in time, no
     connection. When several in a row are, it is left alone for a while. `trouble` is why the
     server is to be left alone, in words that may be told to all who ask it: none of the server's
-    own, which may quote the request."""
+    own, which may quote the request. `at_fault` is the id of the question or passage that a server
+    names as the cause when it refuses a request; None where it names none."""
 
     outcome: Outcome
     answers: list[Answer] = field(default_factory=list)
@@ -161,3 +167,4 @@ class AskResult(Work):
     server_failed: bool = False
     trouble: str = ""
     finds: list[Finds] = field(default_factory=list)
+    at_fault: int | None = None

@@ -126,6 +126,15 @@ def test_a_split_keeps_every_item(project: Project) -> None:
     assert not chunks.split(claim(job), "no")
 
 
+@pytest.mark.parametrize(("at_fault", "left"), [(2, [[2], [1, 3]]), (9, [[1], [2, 3]])])
+def test_an_item_at_fault_is_parted_from_the_others(
+    project: Project, at_fault: int, left: list[list[int]]
+) -> None:
+    job = open_job(project, [1, 2, 3])
+    assert chunks.split(claim(job), "no", at_fault)
+    assert [c.items for c in job.chunks.filter(state="pending")] == left
+
+
 def test_a_job_ends_when_its_chunks_have(project: Project) -> None:
     job = open_job(project, [1], [2])
     chunks.complete(claim(job), 1)

@@ -14,9 +14,10 @@ from mlworker import corpora, pooling, training
 from mlworker.bench import asking, figures, linking, replaying, tables
 from mlworker.bench.accuracy import Trained, Variant
 from mlworker.bench.linking import Linking
+from mlworker.bench.prompts import Cost
 from mlworker.llm import pace
 from mlworker.llm.prompt import CLOSE, OPEN, built_in
-from mlworker.schema import Calibration, Head, Label, Method, Question, Text
+from mlworker.schema import Answer, Calibration, Head, Label, Method, Question, Text
 from mlworker.training import Corpus
 from tests.llm_server import LLMServer, Received, Reply, completion, error
 from tests.mlworker.conftest import sample
@@ -141,17 +142,31 @@ def test_a_request_that_is_refused_is_halved(server: LLMServer, measure: Measure
     assert found.questions.requests == -(-found.questions.asked // asking.QUESTIONS) + 2
 
 
+def answers_about(texts: list[Text]) -> tuple[dict[asking.Span, Answer], Cost]:
+    spans = [(text.id, m.start, m.end) for text in texts for m in text.mentions]
+    content = {text.id: text.text for text in texts}
+    questions = [Question(n, content[text], i, j) for n, (text, i, j) in enumerate(spans)]
+    labels = [Label(name) for name in corpora.labels(TEXTS)]
+    return asking.answers_to(spans, questions, labels, built_in())
+
+
+def test_what_a_server_refuses_by_its_number_is_asked_alone(server: LLMServer) -> None:
+    server.always(knowing(TEXTS, right=True))
+    server.then(error(400, "no recorded answer for item 2"))
+    answers, cost = answers_about(TEXTS[:4])
+    said = [json.loads(sent.body["messages"][-1]["content"]) for sent in server.requests]
+    assert [len(user["items"]) for user in said] == [len(answers), 1, len(answers) - 1]
+    assert cost.requests == 3
+
+
 def test_what_waits_for_the_server_is_no_request_and_no_try(
     server: LLMServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "TRIES", 1)
     server.always(knowing(TEXTS, right=True))
-    spans = [(text.id, m.start, m.end) for text in TEXTS for m in text.mentions]
-    questions = [Question(n, TEXTS[at].text, i, j) for n, (at, i, j) in enumerate(spans)]
-    labels = [Label(name) for name in corpora.labels(TEXTS)]
     pace.hold("openai", 0.2, "HTTP 429")
-    answers, cost = asking.answers_to(spans, questions, labels, built_in(), asking.QUESTIONS)
-    assert len(answers) == len(spans)
+    answers, cost = answers_about(TEXTS)
+    assert len(answers) == sum(len(text.mentions) for text in TEXTS)
     assert cost.requests == len(server.requests)
 
 

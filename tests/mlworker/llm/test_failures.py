@@ -151,6 +151,25 @@ def test_a_refused_request_is_split(
     assert result.reason.endswith(f"(HTTP {status}, no recorded answer for item 2)")
 
 
+@pytest.mark.parametrize(
+    ("said", "at_fault"),
+    [
+        ("no recorded answer for item 2", 102),
+        ("Item 1 was filtered", 101),
+        ("text 2: too long", 102),
+        ("item 0, item 3 and item 99999", None),
+        ("item 1 or item 2", None),
+        ("2 items", None),
+        ("", None),
+    ],
+)
+def test_a_server_may_name_the_question_that_it_refuses(
+    llm_server: LLMServer, make_request: MakeRequest, said: str, at_fault: int | None
+) -> None:
+    llm_server.then(error(400, said))
+    assert ask(make_request(*TWO)).at_fault == at_fault
+
+
 @pytest.mark.parametrize("status", [400, 404, 413, 422])
 def test_a_refused_question_stays_unresolved(
     llm_server: LLMServer, make_request: MakeRequest, status: int
