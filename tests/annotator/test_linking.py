@@ -224,6 +224,19 @@ def test_a_request_that_is_refused_for_one_question_is_halved(
     assert questions(document)["Oslo"].answer == "place"
 
 
+def test_a_question_that_the_server_refuses_by_name_is_asked_alone(
+    project: Project, broker: Broker
+) -> None:
+    for verb in ("met", "saw"):
+        tagged(project, TEXT.replace("met", verb))
+    link(project)
+    request = broker.take("llm") or {}
+    first, named, *others = [question["id"] for question in request["questions"]]
+    workers.deliver(workers.outcome(request, Outcome.SPLIT, at_fault=named))
+    sent = [[question["id"] for question in part["questions"]] for part in broker.all("llm")]
+    assert sent == [[named], [first, *others]]
+
+
 def test_the_llm_changed_while_asking(document: Document, broker: Broker, settings: Any) -> None:
     settings.CHUNK_QUESTIONS = 1
     job = link(document.project)
