@@ -65,11 +65,13 @@ class TrainConfig:
     """The recipe (docs/results.md says what each choice was measured against).
 
     `caseless` is the share of sentences that are learned as if in lower case, so that names are
-    found in careless writing too. `warmup` and `averaged` are shares of all steps: how long the
-    rates rise, and about how many of the last ones the weights are averaged over. The number of
-    epochs follows from the size of the corpus: `usual_epochs`, less where that would be more than
-    `most_passes` sentences in all, more where it would be less than `fewest_passes`. Batches of a
-    small corpus are smaller, so that it too is learned in at least `fewest_steps`.
+    found in careless writing too; `renamed`, of those with mentions, that of sentences that are
+    learned with other names, which are drawn anew for each epoch: what stands around a name is
+    learned too. `warmup` and `averaged` are shares of all steps: how long the rates rise, and about
+    how many of the last ones the weights are averaged over. The number of epochs follows from the
+    size of the corpus: `usual_epochs`, less where that would be more than `most_passes` sentences
+    in all, more where it would be less than `fewest_passes`. Batches of a small corpus are smaller,
+    so that it too is learned in at least `fewest_steps`.
 
     DataAug replaces the share `replaced` of the mentions; VaniB weighs the KL term with
     `compression`; MINER weighs InfoNCE with `shared` (its γ) and the divergence with
@@ -89,6 +91,7 @@ class TrainConfig:
     warmup: float = 0.1
     clip: float = 1.0
     caseless: float = 0.15
+    renamed: float = 0.3
     averaged: float = 0.1
     batch_pieces: tuple[int, int] = (150, 600)
     fewest_steps: int = 200

@@ -16,13 +16,9 @@ from mlworker import encoders, evaluation, hardware, inference, versions
 from mlworker.alignment import Gold, align
 from mlworker.averaging import Average
 from mlworker.config import ModelConfig, Robust, TrainConfig
-from mlworker.data import (
-    Window,
-    WordPieces,
-    batches,
-    windows,
-)
+from mlworker.data import Window, WordPieces
 from mlworker.encoders import Encoder
+from mlworker.epochs import Epochs
 from mlworker.measuring import as_served, fit_temperature, measure
 from mlworker.model import SpanClassifier
 from mlworker.precision import Working
@@ -164,14 +160,11 @@ def _fit(
     report: Report,
 ) -> None:
     """Trains `model` in place and leaves it with the averaged weights of its best epoch."""
-    random = Random(seed)  # noqa: S311 (the order of batches is no secret)
+    random = Random(seed)  # noqa: S311 (no secret hangs on it)
     if config.robust is Robust.DATAAUG:
         gold = augmented(gold, random, config.replaced)
-    cut = windows(gold.sentences, model.word_pieces, model.config)
-    epochs = config.epochs(len(cut))
-    budget = config.batch_budget(sum(len(w.pieces) for w in cut), epochs)
-    plan = [batches(cut, budget, random) for _ in range(epochs)]
-    total = sum(map(len, plan))
+    epochs = Epochs(model, gold, config, seed)
+    total = epochs.steps()
     # They are half of all weights, few of them move, and what is frozen costs no time.
     encoders.word_embeddings(model.classifier.encoder).requires_grad_(False)
     optimizer = _optimizer(model.classifier, config)
@@ -179,18 +172,19 @@ def _fit(
     average = Average(model.classifier, 1 / max(config.averaged * total, 1))
     working = Working(model)
     best, best_f1, step, note = None, -1.0, 0, ""
-    for epoch, order in enumerate(plan, 1):
+    for number in range(1, epochs.count + 1):
         copies = Copies.drawn(gold, model, random) if config.robust is Robust.MINER else None
-        for batch in order:
-            _gradients(working, [cut[i] for i in batch], gold, config, step / total, copies)
+        epoch = epochs.drawn(number)
+        for batch in epoch.batches:
+            _gradients(working, batch, epoch.gold, config, step / total, copies)
             torch.nn.utils.clip_grad_norm_(model.classifier.parameters(), config.clip)
             optimizer.step()
             working.follow()
             average.update()
             schedule.step()
             step += 1
-            report(step, total, f"epoch {epoch} of {epochs}{note}")
-        if corpus.dev and _is_measured(epoch, epochs, len(corpus.dev) / len(corpus.train)):
+            report(step, total, f"epoch {number} of {epochs.count}{note}")
+        if corpus.dev and _is_measured(number, epochs.count, len(corpus.dev) / len(corpus.train)):
             with average.in_place():
                 f1 = _f1(as_served(model), corpus.dev)
             note = f", F1 {f1:.1f} on the dev texts"

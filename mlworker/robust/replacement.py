@@ -1,8 +1,8 @@
 """Other names in the same sentences: mention replacement (Dai and Adel, COLING 2020).
 
-Whether a mention is replaced is drawn for each, and so is what replaces it: another mention of
-the same class from the training set. Here every distinct name is as likely as any other, so that
-rare ones are seen more often than in the corpus.
+Whether a mention is replaced is drawn for each, or for all of a sentence, and so is what replaces
+it: another mention of the same class from the training set. Here every distinct name is as likely
+as any other, so that rare ones are seen more often than in the corpus.
 """
 
 from __future__ import annotations
@@ -40,6 +40,18 @@ def augmented(gold: Gold, random: Random, share: float) -> Gold:
     sentences = [*gold.sentences, *(sentence for sentence, _ in copies)]
     spans = [*gold.spans, *(spans for _, spans in copies)]
     return replace(gold, sentences=sentences, spans=spans)
+
+
+def renamed(gold: Gold, names: Names, random: Random, share: float) -> Gold:
+    """`gold`; in the share `share` of the sentences every mention is replaced that can be, by one
+    of `names`, which are to be those of the training set."""
+    taken = [
+        replaced(sentence, spans, names, random, 1.0)
+        if spans and random.random() < share
+        else (sentence, spans)
+        for sentence, spans in zip(gold.sentences, gold.spans, strict=True)
+    ]
+    return replace(gold, sentences=[s for s, _ in taken], spans=[spans for _, spans in taken])
 
 
 def copied(gold: Gold, random: Random) -> Gold:

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from mlworker.alignment import Gold, align
 from mlworker.data import WordSpan
-from mlworker.robust.replacement import augmented, copied, names, replaceable, replaced
+from mlworker.robust.replacement import (
+    augmented,
+    copied,
+    names,
+    renamed,
+    replaceable,
+    replaced,
+)
 from mlworker.schema import Mention, Text
 from mlworker.segmentation import Sentence
 
@@ -104,6 +111,15 @@ def test_about_the_share_asked_for_is_replaced() -> None:
     gold = made(*[(f"so {name} said", {(1, 0): PERSON}) for name in ("Ada", "Bo")] * 500)
     more = augmented(gold, Random(1), 0.3)
     assert len(more.sentences) - 1000 == pytest.approx(300, abs=45)
+
+
+def test_about_the_share_asked_for_of_the_sentences_gets_other_names() -> None:
+    named = [(f"so {name} said", {(1, 0): PERSON}) for name in ("Ada", "Bo")] * 500
+    gold = made(*named, ("nobody", {}))
+    found = renamed(gold, names(gold), Random(1), 0.3)
+    changed = sum(a.words != b.words for a, b in zip(gold.sentences, found.sentences, strict=True))
+    assert changed == pytest.approx(300, abs=45)
+    assert (found.sentences[-1], found.spans[-1]) == (gold.sentences[-1], {})
 
 
 def test_names_come_from_the_texts_given_alone(corpus: list[Text]) -> None:
