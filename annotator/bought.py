@@ -1,4 +1,4 @@
-"""What questions bought, by label: how often the LLM put the local model right, or wrong (pure)."""
+"""What questions bought, by label: how often the LLM put the local model right, or wrong."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
-    Sum,
     Value,
     When,
 )
@@ -22,6 +21,7 @@ from mlworker import schema
 
 from .asked import asked_by
 from .bought import Bought, Checked, by_label
+from .cost import of_one
 from .models import Document, Label, Mention, Prediction, Project, Tagging
 from .models.asking import QuestionQuerySet
 
@@ -36,26 +36,25 @@ def documents(project: Project) -> QuerySet[Document]:
 
 def answers(project: Project) -> list[Checked]:
     """What the LLM that the project asks now said of routed spans, against the version that read
-    their document last: it did not learn from it. One query, whose rows are as many as there are
-    different outcomes."""
+    their document last: it did not learn from it. A row for each different outcome; each question
+    counts as what one takes in the mean, because a request holds such about several labels."""
     threshold = project.threshold()
     if threshold is None:
         return []
     rows = (
         _against_predictions(project, threshold.tau)
-        .with_share()
         .annotate(
             local=Case(
                 When(lane=Prediction.Lane.CANDIDATE, then=Value(schema.NO_ENTITY)),
                 default=F("predicted"),
             ),
-            cost=F("call__micros") * F("share"),
         )
         .values("local", "answer", "truth")
-        .annotate(count=Count("pk"), micros=Sum("cost"))
+        .annotate(count=Count("pk"))
     )
+    micros = of_one(asked_by(project).answered()).micros
     return [
-        Checked(row["local"], row["answer"], row["truth"], row["count"], row["micros"] or 0.0)
+        Checked(row["local"], row["answer"], row["truth"], row["count"], row["count"] * micros)
         for row in rows.order_by()
     ]
 

@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from decimal import Decimal
-
-from django.db.models import Avg, F
 
 from mlworker import schema
 from mlworker.schema import Point, Route
 
 from . import sweeping
 from .asked import asked_by
-from .models import Project, money
-from .models.asking import AskedQuerySet
+from .cost import Cost, of_one
+from .models import Project
 from .swept import swept_by
 
 SHARES = (10.0, 25.0, 50.0, 100.0)
@@ -63,39 +60,6 @@ def _was_read(
 
 
 # --- What it takes -----------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Cost:
-    """What something takes of requests, tokens and millionths of the operator's currency."""
-
-    requests: float = 0.0
-    tokens: float = 0.0
-    micros: float = 0.0
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(
-            self.requests + other.requests, self.tokens + other.tokens, self.micros + other.micros
-        )
-
-    def __mul__(self, times: float) -> Cost:
-        return Cost(self.requests * times, self.tokens * times, self.micros * times)
-
-    @property
-    def amount(self) -> Decimal:
-        return money(self.micros)
-
-
-def _of_one(answered: AskedQuerySet) -> Cost:
-    """The mean share of a question, or sentence, in the request that answered it."""
-    means = answered.with_share().aggregate(
-        prompt=Avg(F("call__prompt_tokens") * F("share")),
-        completion=Avg(F("call__completion_tokens") * F("share")),
-        micros=Avg(F("call__micros") * F("share")),
-        requests=Avg("share"),
-    )
-    known = {name: mean or 0.0 for name, mean in means.items()}
-    return Cost(known["requests"], known["prompt"] + known["completion"], known["micros"])
-
-
 @dataclass(frozen=True)
 class Choice:
     """A route with what its questions and its reading take for `PER` documents; `number` is its
@@ -179,8 +143,8 @@ def choices(project: Project) -> Choices | None:
     if threshold is None or threshold.frontier is None:
         return None
     found = schema.Frontier.from_json(threshold.frontier)
-    question = _of_one(asked_by(project).answered())
-    sentence = _of_one(swept_by(project).answered())
+    question = of_one(asked_by(project).answered())
+    sentence = of_one(swept_by(project).answered())
     times = PER / found.documents
     rows = [
         Choice(

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import ClassVar, Self
 
 from django.db import models
-from django.db.models import Count, F, FloatField, OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q
 
 from mlworker import schema
 
@@ -92,12 +92,6 @@ class AskedQuerySet(ProjectScopedQuerySet):
 
     def waiting(self) -> Self:
         return self.filter(state=AskedOnce.State.OPEN)
-
-    def with_share(self) -> Self:
-        """Each with its `share` in the request that it names, null where it names none: twins name
-        the same one, and the shares of all that do are 1 together."""
-        beside = self.model.objects.filter(call=OuterRef("call")).order_by().values("call")
-        return self.annotate(share=1.0 / Subquery(beside.values(n=Count("pk")), FloatField()))
 
 
 class AskedOnce(models.Model):

@@ -102,17 +102,17 @@ def test_the_version_that_read_the_document_last_is_the_local_model(project: Pro
     assert checked.answers(project) == []
 
 
-def test_a_question_costs_its_share_of_the_request_and_all_of_them_what_it_cost(
+def test_a_question_costs_what_one_takes_in_the_mean_and_all_of_them_what_was_paid(
     project: Project,
 ) -> None:
-    call = factories.make_call(project, questions_count=2, micros=1000)
-    for split in ("dev", "dev", "test", "train"):  # two were asked, two are twins of these
+    call = factories.make_call(project, questions_count=3, micros=1000)
+    for split in ("dev", "dev", "test", "train"):  # three were asked, one is a twin of these
         make_checked(project, split=split)
     make_checked(project, answer="O")
-    Question.objects.filter(answer="person").update(call=call)
+    Question.objects.update(call=call)
     assert sorted(checked.answers(project), key=lambda row: row.llm) == [
-        Checked("place", "O", "person", 1, 0.0),
-        Checked("place", "person", "person", 3, 750.0),
+        Checked("place", "O", "person", 1, 200.0),
+        Checked("place", "person", "person", 3, 600.0),
     ]
     project.documents.update(split="dev")
     assert sum(row.micros for row in checked.answers(project)) == 1000
@@ -154,10 +154,11 @@ def test_where_the_llm_loses_it_may_be_stopped_once(project: Project) -> None:
     assert not any(row.may_stop for row in checked.rows(project))
 
 
-def test_it_is_counted_in_one_query_however_many_there_are(
+def test_it_takes_as_many_queries_however_many_there_are(
     project: Project, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _ in range(20):
         make_checked(project)
-    with django_assert_num_queries(3):  # τ, the labels that make the words, and the answers
+    # τ; twice the labels that make the words; the answers, and what answers cost
+    with django_assert_num_queries(5):
         checked.answers(project)

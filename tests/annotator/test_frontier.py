@@ -8,6 +8,7 @@ import pytest
 
 from annotator import chunks, frontier, pipeline
 from annotator.asked import whom
+from annotator.cost import Cost
 from annotator.models import Document, Job, Project, Tagging
 from annotator.swept import whom_sweeps
 from annotator.views.plot import Plot
@@ -159,10 +160,10 @@ def test_costs_follow_from_what_a_question_and_a_sentence_took(project: Project)
         read(document, at, call=reading)
     factories.make_question(document, "Ada met Bo", "person", **words)  # its request is not known
     local, pool, quarter = keep(project, LOCAL, POOL, QUARTER).rows
-    assert local.cost == frontier.Cost()
+    assert local.cost == Cost()
     # 600 questions per 1,000 documents, 8 in a request: two are twins of the six that were sent
-    assert pool.cost == frontier.Cost(requests=75, tokens=66_000, micros=120_000)
-    assert quarter.reading == frontier.Cost(requests=100, tokens=88_000, micros=400_000)
+    assert pool.cost == Cost(requests=75, tokens=66_000, micros=120_000)
+    assert quarter.reading == Cost(requests=100, tokens=88_000, micros=400_000)
     assert quarter.cost.micros == 520_000
     assert str(quarter.reading.amount) == "0.4"
 
