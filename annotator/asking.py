@@ -117,7 +117,9 @@ def write_all(
     none (empty: there is), and copies that to twins; returns the ids of those that stay open."""
     call = chunk.calls.filter(attempt=result.attempt).first()
     states = AskedOnce.State
-    unanswered = states.OPEN if _may_ask_again(chunk) else states.UNRESOLVED
+    # What the server refuses, for which it bills nothing, it would refuse again.
+    again = result.billed and _may_ask_again(chunk)
+    unanswered = states.OPEN if again else states.UNRESOLVED
     found = twins.alike(rows.filter(pk__in=chunk.items))
     asked = [row for row in found if row.pk in chunk.items and not row.is_answered]
     for row in asked:

@@ -76,7 +76,9 @@ def refresh_under_review(project: Project) -> None:
 def refresh(project: Project, documents: Iterable[int]) -> None:
     """Rebuilds the suggestions of `documents` (ids). Left alone are gold ones, and those that the
     serving version has not read yet: what an earlier version suggested stands until then."""
-    ids = list(documents)
+    # Always in the same order, so that two that rebuild the same documents do not wait for each
+    # other.
+    ids = sorted(documents)
     for at in range(0, len(ids), BATCH):
         with transaction.atomic():
             rows = Document.objects.filter(pk__in=ids[at : at + BATCH], project=project)

@@ -62,13 +62,14 @@ def prepare(project: Project) -> list[list[int]]:
     """Chunks of what the newest trial has no answer to, each of one prompt."""
     _check(project)
     trial = _newest(project)
-    pieces: list[list[int]] = []
-    for prompt in (trial.against, trial.prompt):
+    sides = trial.against, trial.prompt
+    settled: set[int] = set()
+    for prompt in sides:
         to = whom_with(project, prompt)
         linking.write_questions_about(project, trial.spans.select_related("tagging"), to)
-        suggestions.refresh(project, twins.settle(_of(trial, prompt)))
-        pieces += linking.in_requests(_of(trial, prompt), prompt)
-    return pieces
+        settled |= twins.settle(_of(trial, prompt))
+    suggestions.refresh(project, settled)
+    return [piece for p in sides for piece in linking.in_requests(_of(trial, p), p)]
 
 
 def request(chunk: Chunk) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from annotator import linking, pipeline
 from annotator.models import Chunk, Document, Job, LLMCall, Project, Question
+from mlworker.llm import outcomes
 from mlworker.llm.prompt import built_in
 from mlworker.schema import NO_ENTITY, AskRequest, Outcome
 from tests import factories
@@ -235,6 +236,21 @@ def test_a_question_that_the_server_refuses_by_name_is_asked_alone(
     workers.deliver(workers.outcome(request, Outcome.SPLIT, at_fault=named))
     sent = [[question["id"] for question in part["questions"]] for part in broker.all("llm")]
     assert sent == [[named], [first, *others]]
+
+
+def test_a_single_question_that_the_server_refuses_is_not_asked_again(
+    document: Document, broker: Broker, settings: Any
+) -> None:
+    settings.LLM_BASE_URL, settings.LLM_MODEL = "http://llm.example/v1", "any"
+    Project.objects.update(provider=Project.Provider.OPENAI)
+    link(Project.objects.get())
+    request = broker.take("llm") or {}
+    workers.deliver(workers.outcome(request, Outcome.SPLIT, at_fault=request["questions"][0]["id"]))
+    alone, _ = broker.all("llm")
+    refused = outcomes.split(AskRequest.from_json(alone), "HTTP 404")
+    workers.deliver(refused)
+    assert broker.take("llm") is None
+    assert questions(document)["Bo"].state == "unresolved"
 
 
 def test_the_llm_changed_while_asking(document: Document, broker: Broker, settings: Any) -> None:
