@@ -81,6 +81,16 @@ def keep_budget(project: Project) -> None:
         suggestions.refresh_under_review(project)
 
 
+def judge_anew(project: Project, user: User | None = None) -> None:
+    """After another LLM, prompt or uncertainty was chosen: τ and the weights of fusion rest on what
+    that one says of held-out gold, and suggestions follow. Where nothing can be learned, because
+    there is no held-out gold or no model, suggestions follow all the same."""
+    try:
+        start(project, Job.Kind.RECALIBRATE, user, follow=False)
+    except (Busy, Impossible):
+        suggestions.refresh_under_review(project)
+
+
 def cancel(job: Job) -> bool:
     """Stops a job: what was stored stays, what has not been sent never is."""
     return chunks.end_job(job, Job.State.CANCELLED, "Cancelled.")

@@ -10,7 +10,7 @@ from django.db import transaction
 from mlworker import schema
 from mlworker.llm.prompt import SLOT, Messages, build
 
-from . import asked, suggestions
+from . import asked
 from .models import Prediction, Project, Prompt, Question, User
 from .projects import UNSTORABLE
 from .shots import beside, draw
@@ -104,11 +104,10 @@ def _draw(prompt: Prompt) -> list[dict[str, object]]:
 
 def take_into_use(project: Project, prompt: Prompt | None) -> None:
     """From now on the LLM is asked with `prompt`; its trial, if there is one, is over. What it
-    answered to other words does not count any more, and what it answered to these does."""
+    answered to other words does not count any more (`pipeline.judge_anew`)."""
     Project.objects.filter(pk=project.pk).update(prompt=prompt)
     project.prompt = prompt
     project.trials.filter(prompt=prompt).update(is_over=True)
-    suggestions.refresh_under_review(project)
 
 
 @dataclass(frozen=True)

@@ -54,14 +54,22 @@ def choose_learning(request: Request, slug: str) -> HttpResponse:
     if form.is_valid():
         form.save()
         messages.success(request, "Saved.")
-        if "method" in form.changed_data and pipeline.read_new_documents(project, request.user):
-            messages.info(request, "The documents are being read again.")
+        if "method" in form.changed_data:
+            _follow_method(project, request)
         elif "questions_per_100" in form.changed_data:
             _choose_tau(project, request)
     else:
         for errors in form.errors.values():
             messages.error(request, " ".join(map(str, errors)))
     return redirect("annotator:model", slug=slug)
+
+
+def _follow_method(project: Project, request: Request) -> None:
+    """What was not read by it yet is read; where nothing is left, what it said counts again."""
+    if pipeline.read_new_documents(project, request.user):
+        messages.info(request, "The documents are being read again.")
+    else:
+        pipeline.judge_anew(project, request.user)
 
 
 def _choose_tau(project: Project, request: Request) -> None:

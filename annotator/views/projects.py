@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from annotator import history, spending, suggestions, training
+from annotator import history, pipeline, spending, training
 from annotator.asked import own_llm
 from annotator.figures import labels_counted, project_figures, sweep_figures
 from annotator.forms import LabelRows, LLMForm, ProjectForm, ReadingForm
@@ -140,7 +140,7 @@ def choose_llm(request: Request, slug: str) -> HttpResponse:
         found.monthly_budget = form.cleaned_data["monthly_budget"]
         found.save(update_fields=["provider", "monthly_budget"])
         if "provider" in form.changed_data:
-            suggestions.refresh_under_review(found)
+            pipeline.judge_anew(found, request.user)
         messages.success(request, _llm_chosen(found))
     return redirect("annotator:project", slug=slug)
 

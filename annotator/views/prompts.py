@@ -54,6 +54,7 @@ def use_prompt(request: Request, slug: str) -> HttpResponse:
     project = find_managed(request, slug)
     chosen = _chosen(request, project) if request.POST.get("number") else None
     prompts.take_into_use(project, chosen)
+    pipeline.judge_anew(project, request.user)
     messages.success(
         request,
         f"From now on the LLM is asked with {chosen or built_in_name()}. What it was not asked in "

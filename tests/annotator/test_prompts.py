@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, transaction
 
-from annotator import prompts
+from annotator import pipeline, prompts
 from annotator.asked import asked_by, sent, together, whom, whom_with
 from annotator.models import AppendOnlyError, Project, Prompt, User
 from mlworker.llm.prompt import built_in
@@ -117,6 +117,7 @@ def test_what_is_suggested_follows_the_prompt_in_use(project: Project) -> None:
         factories.make_question(document, "Bo", answer, **asdict(whom_with(project, prompt)))
     for prompt, label in ((other, "group"), (None, "place"), (other, "group")):
         prompts.take_into_use(project, prompt)
+        pipeline.judge_anew(project)
         assert document.mentions.get().label.name == label
 
 

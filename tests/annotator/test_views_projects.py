@@ -166,6 +166,19 @@ def test_what_is_suggested_follows_the_llm_that_is_chosen(
         assert (mention.source, mention.needs_person) == (source, needs_person)
 
 
+def test_tau_is_chosen_anew_from_what_the_llm_that_is_chosen_says(
+    client: Client, project: Project, settings: Settings
+) -> None:
+    settings.LLM_BASE_URL, settings.LLM_MODEL = "https://llm.example/v1", "some-model"
+    factories.make_version(project, tau=0.4)
+    factories.make_document(project, status="gold", split="dev")
+    client.post(at("choose_llm", project), {"provider": "openai", "monthly_budget": "5"})
+    job = project.jobs.get()
+    assert (job.kind, job.follow) == (Job.Kind.RECALIBRATE, False)
+    client.post(at("choose_llm", project), {"provider": "openai", "monthly_budget": "6"})
+    assert project.jobs.count() == 1
+
+
 # --- New project ---------------------------------------------------------------------------------
 ROWS = {"labels-TOTAL_FORMS": "2", "labels-INITIAL_FORMS": "0", "language": "en"}
 
@@ -347,6 +360,20 @@ def test_another_uncertainty_has_the_documents_read_again(client: Client, projec
     project.refresh_from_db()
     assert (project.method, project.candidates_per_100) == ("entropy", 20)
     assert project.jobs.get().kind == Job.Kind.TAG
+
+
+def test_an_uncertainty_by_which_all_was_read_before_counts_again(
+    client: Client, project: Project
+) -> None:
+    version = factories.make_version(project, tau=0.4)
+    version.thresholds.create(method="entropy", tau=0.4)
+    document = factories.make_document(project, "Ada met Bo.", status="tagged")
+    for method, uncertainty in (("entropy", 0.1), ("least_confidence", 0.7)):
+        document.project.method = method
+        factories.make_prediction(document, "Ada", "person", uncertainty=uncertainty)
+    for method, needs_person in (("entropy", False), ("least_confidence", True)):
+        learning(client, project, method=method)
+        assert document.mentions.get().needs_person is needs_person
 
 
 def test_a_language_is_chosen_among_those_that_have_rules(client: Client, project: Project) -> None:
