@@ -3,7 +3,8 @@
 Routed spans of documents under review are asked about. On held-out gold every predicted mention
 is: that is the paper's fully linked run (τ = 0, LinkNER §5.3), from which τ is chosen. Which spans
 are asked about never depends on gold. A label that the LLM is bad at can be left out
-(`Label.ask_llm`); held-out gold is asked about all the same, so that it stays known how bad.
+(`Label.ask_llm`); held-out gold is asked about all the same, so that it stays known how bad, but
+τ does not rest on such answers.
 """
 
 from __future__ import annotations

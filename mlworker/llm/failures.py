@@ -87,7 +87,7 @@ def outcome(request: AskRequest, error: Complaint) -> AskResult:
 def _named(request: AskRequest, message: str) -> int | None:
     """The id of the question or passage that a server says it refuses, by its number in the request
     ("item 3"); None where it names none, or several. All that follows from it is which of them are
-    asked together the next time, so it does no harm if the number is a word of the text."""
+    asked together the next time."""
     ids = dict(enumerate(request.ids, 1))
     found = {int(number) for number in NUMBERED.findall(message)} & ids.keys()
     return ids[found.pop()] if len(found) == 1 else None
