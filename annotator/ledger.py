@@ -61,7 +61,8 @@ def settle(chunk: Chunk, result: schema.AskResult) -> bool:
     call: LLMCall | None = calls.filter(state__in=open_states).first()
     if call is None:
         return False
-    answered = result.outcome == schema.Outcome.ANSWERED
+    # A question that the server refuses alone has its outcome, but no answer came.
+    answered = result.outcome == schema.Outcome.ANSWERED and result.billed
     ended = LLMCall.State.ANSWERED if answered else LLMCall.State.FAILED
     call.state = ended if result.sent else LLMCall.State.UNSENT
     call.raw, call.reason = result.raw, result.reason[:300]

@@ -251,6 +251,7 @@ def test_a_single_question_that_the_server_refuses_is_not_asked_again(
     workers.deliver(refused)
     assert broker.take("llm") is None
     assert questions(document)["Bo"].state == "unresolved"
+    assert {call.state for call in LLMCall.objects.filter(chunk=alone["chunk"])} == {"failed"}
 
 
 def test_the_llm_changed_while_asking(document: Document, broker: Broker, settings: Any) -> None:
