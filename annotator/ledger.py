@@ -14,7 +14,7 @@ from mlworker import schema
 
 from . import pace, spending
 from .asked import Asked
-from .models import Chunk, Job, LLMCall, Question, WorkerBeat
+from .models import Chunk, Job, LLMCall, Project, Question, WorkerBeat
 
 WORKER_SILENCE = timedelta(seconds=60)
 """A worker that was not heard of for so long is not there; it says so four times as often."""
@@ -62,7 +62,8 @@ def settle(chunk: Chunk, result: schema.AskResult) -> bool:
     if call is None:
         return False
     # A question that the server refuses alone has its outcome, but no answer came.
-    answered = result.outcome == schema.Outcome.ANSWERED and result.billed
+    refused = call.provider == Project.Provider.OPENAI and not result.billed
+    answered = result.outcome == schema.Outcome.ANSWERED and not refused
     ended = LLMCall.State.ANSWERED if answered else LLMCall.State.FAILED
     call.state = ended if result.sent else LLMCall.State.UNSENT
     call.raw, call.reason = result.raw, result.reason[:300]
